@@ -1,1 +1,6 @@
-//! Placeholder.
+//! The gateway: the doors and the waiting. One binary, `amana`, whose roles are words.
+//!
+//! Invariant: `http` and `console` hold no rule, `trade` never posts, only `flows` and `recon` move money.
+
+pub mod db;
+pub mod error;

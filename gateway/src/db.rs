@@ -1,0 +1,116 @@
+//! The one way into Postgres: a pool, and transactions whose commit a test can interrupt.
+//!
+//! Invariant: nothing is committed except through `Tx::commit`, so that "killed between any two commits" is a
+//! number a test can count through.
+//! Absent: SQL. It lives in the `store` files, `inbox.rs`, `outbox.rs` and `events.rs`.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::{PgPool, Postgres, Transaction};
+
+use crate::error::Fault;
+
+/// Every migration of the house, in order.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// A plug that a test pulls: after a number of commits, everything fails as if the process had died.
+#[derive(Debug)]
+pub struct Fuse {
+    left: AtomicI64,
+    after: bool,
+}
+
+impl Fuse {
+    /// Dies at the `n`th commit (from 0): just before it, or just `after` it.
+    pub fn new(n: i64, after: bool) -> Arc<Self> {
+        Arc::new(Self { left: AtomicI64::new(n), after })
+    }
+
+    /// Whether it has blown.
+    pub fn blown(&self) -> bool {
+        self.left.load(Ordering::SeqCst) < 0
+    }
+}
+
+/// The pool, and the plug if a test brought one.
+#[derive(Clone)]
+pub struct Db {
+    pool: PgPool,
+    fuse: Option<Arc<Fuse>>,
+}
+
+impl Db {
+    /// Opens a pool on `url`.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, Fault> {
+        let pool = PgPoolOptions::new().max_connections(connections).connect(url).await?;
+        Ok(Self { pool, fuse: None })
+    }
+
+    /// Uses a pool that exists.
+    pub fn from_pool(pool: PgPool) -> Self {
+        Self { pool, fuse: None }
+    }
+
+    /// The same database, dying as `fuse` says.
+    #[must_use]
+    pub fn with_fuse(&self, fuse: Arc<Fuse>) -> Self {
+        Self { pool: self.pool.clone(), fuse: Some(fuse) }
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// No connection is to be had.
+    pub async fn begin(&self) -> Result<Tx, Fault> {
+        if self.fuse.as_ref().is_some_and(|fuse| fuse.blown()) {
+            return Err(Fault::Killed);
+        }
+        Ok(Tx { inner: self.pool.begin().await?, fuse: self.fuse.clone() })
+    }
+
+    /// The pool itself, for readiness and for shutting down.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+/// A transaction. Dropped without `commit`, it rolls back.
+pub struct Tx {
+    inner: Transaction<'static, Postgres>,
+    fuse: Option<Arc<Fuse>>,
+}
+
+impl Tx {
+    /// Makes it all lasting.
+    ///
+    /// # Errors
+    /// The database refused at the last moment (deferred checks), or could not be heard.
+    pub async fn commit(self) -> Result<(), Fault> {
+        let Some(fuse) = self.fuse else { return Ok(self.inner.commit().await?) };
+        let blows = fuse.left.fetch_sub(1, Ordering::SeqCst) <= 0;
+        if blows && !fuse.after {
+            return Err(Fault::Killed);
+        }
+        self.inner.commit().await?;
+        if blows { Err(Fault::Killed) } else { Ok(()) }
+    }
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}
