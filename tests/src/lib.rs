@@ -1,1 +1,23 @@
-//! Placeholder.
+//! The harness: the world outside, made of paper. A private Postgres and what stands on it.
+//!
+//! Invariant: no test sleeps on a guess, reads the real clock, or calls a provider.
+
+#[path = "../../gateway/src/embedded/cluster.rs"]
+pub mod cluster;
+pub mod pg;
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row;
+
+    #[tokio::test]
+    async fn databases_are_private_and_migrated() {
+        let (one, two) = tokio::join!(crate::pg::Database::fresh(), crate::pg::Database::fresh());
+        assert_ne!(one.name, two.name);
+        let row =
+            sqlx::query("select count(*) from _sqlx_migrations where success").fetch_one(&one.owner).await;
+        assert!(row.unwrap().get::<i64, _>(0) > 0);
+        let row = sqlx::query("select current_user::text").fetch_one(&two.app).await;
+        assert_eq!(row.unwrap().get::<String, _>(0), "amana_app");
+    }
+}
