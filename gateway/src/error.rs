@@ -146,5 +146,5 @@ impl<T: Into<Fault>> From<T> for Error {
     }
 }
 
-/// What most of the gateway returns.
-pub type Result<T> = std::result::Result<T, Error>;
+/// What most of the gateway returns; what can only be our trouble returns `Result<T, Fault>`.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
