@@ -1,0 +1,111 @@
+//! The three files that are written from one Wasm, and how they differ from those on disk.
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::fault::Fault;
+use crate::interface::Interface;
+use crate::wasm;
+
+/// A file to write.
+pub(crate) struct Output {
+    pub(crate) name: &'static str,
+    content: Vec<u8>,
+}
+
+/// What is written for a shaken Wasm.
+///
+/// # Errors
+/// `Fault` if its spec cannot be read.
+pub(crate) fn of(shaken: &[u8]) -> Result<[Output; 3], Fault> {
+    let interface = Interface::of(&wasm::spec(shaken)?).json()?;
+    let line = format!("{}  escrow.wasm\n", sha256(shaken));
+    Ok([
+        Output { name: "escrow.wasm", content: shaken.to_vec() },
+        Output { name: "escrow.wasm.sha256", content: line.into_bytes() },
+        Output { name: "interface.json", content: interface.into_bytes() },
+    ])
+}
+
+/// The hash by which the network knows the code, in hex.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+impl Output {
+    /// # Errors
+    /// `Fault::Write`.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), Fault> {
+        let path = folder.join(self.name);
+        std::fs::write(&path, &self.content).map_err(|cause| Fault::Write { path, cause })
+    }
+
+    /// How the file in `folder` differs from this one, if it does.
+    ///
+    /// # Errors
+    /// `Fault::Read`, unless the file is just not there.
+    pub(crate) fn difference(&self, folder: &Path) -> Result<Option<String>, Fault> {
+        let path = folder.join(self.name);
+        match std::fs::read(&path) {
+            Ok(found) if found == self.content => Ok(None),
+            Ok(found) => Ok(Some(difference(&found, &self.content))),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Some("is not there".to_owned())),
+            Err(cause) => Err(Fault::Read { path, cause }),
+        }
+    }
+}
+
+/// The first line that differs for text, sizes and hashes for the rest.
+fn difference(committed: &[u8], built: &[u8]) -> String {
+    let (Ok(old), Ok(new)) = (std::str::from_utf8(committed), std::str::from_utf8(built)) else {
+        let [old, new] =
+            [committed, built].map(|bytes| format!("{} bytes, {:.16}…", bytes.len(), sha256(bytes)));
+        return format!("committed {old}, built {new}");
+    };
+    let (mut old, mut new) = (old.lines(), new.lines());
+    let mut line = 0;
+    loop {
+        line += 1;
+        match (old.next(), new.next()) {
+            (None, None) => return "line ends".to_owned(),
+            (old, new) if old == new => {}
+            (old, new) => {
+                let word = |side: Option<&str>| {
+                    side.map_or("nothing".to_owned(), |text| format!("`{}`", text.trim()))
+                };
+                return format!("line {line}: committed {}, built {}", word(old), word(new));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    /// The build itself is too slow for every test run; that the three files belong together is not.
+    #[test]
+    fn the_committed_files_belong_together() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../escrow");
+        let wasm = std::fs::read(folder.join("escrow.wasm")).unwrap();
+        for output in of(&wasm).unwrap() {
+            assert_eq!(output.difference(&folder).unwrap(), None, "{}", output.name);
+        }
+        assert_eq!(wasm::shake(&wasm).unwrap().bytes, wasm, "shaken once, nothing more falls off");
+    }
+
+    #[test]
+    fn says_what_differs() {
+        assert_eq!(difference(b"a\nb\n", b"a\nc\n"), "line 2: committed `b`, built `c`");
+        assert_eq!(difference(b"a\n", b"a\nc\n"), "line 2: committed nothing, built `c`");
+        let binary = difference(&[0xff], &[0xff, 0xff]);
+        assert!(binary.starts_with("committed 1 bytes, a8100ae6aa1940d0…, built 2 bytes, "), "{binary}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_differs() {
+        let output = Output { name: "no-such-file", content: Vec::new() };
+        assert_eq!(output.difference(Path::new("/")).unwrap().as_deref(), Some("is not there"));
+    }
+}
