@@ -2,5 +2,7 @@
 //!
 //! Invariant: `http` and `console` hold no rule, `trade` never posts, only `flows` and `recon` move money.
 
+pub mod config;
 pub mod db;
+pub mod embedded;
 pub mod error;

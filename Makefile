@@ -1,0 +1,40 @@
+# Every command sets up what it needs. Builds read the checked queries in .sqlx and need no database.
+
+.PHONY: demo serve test check bench wasm sqlx schema
+export SQLX_OFFLINE ?= true
+
+demo:                 ## plays the main job end to end on this machine and prints the money story
+	@deploy/setup.sh postgres cc
+	cargo run -q -p amana-gateway -- demo
+
+serve:                ## the same stack, left running
+	@deploy/setup.sh postgres cc
+	cargo run -q -p amana-gateway -- serve --embedded
+
+test:                 ## everything
+	@deploy/setup.sh postgres cc python
+	cargo test --workspace
+
+check:                ## format, lints as errors, the house's law, tests
+	@deploy/setup.sh postgres cc python
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test -p amana-tests --test tidy
+	cargo test --workspace
+
+bench:                ## transfers posted a second, beside plain inserts
+	@deploy/setup.sh postgres cc
+	cargo run -q -p amana-gateway -- bench
+
+wasm:                 ## builds the contract and what others rely on: Wasm, hash, interface
+	@deploy/setup.sh cc wasm
+	cargo run -q -p amana-contract-build
+
+sqlx:                 ## writes .sqlx after a query or a migration changed
+	@deploy/setup.sh postgres cc
+	deploy/with-postgres.sh deploy/sqlx.sh
+
+schema:               ## writes migrations/schema.sql after a migration changed
+	@deploy/setup.sh postgres cc
+	cargo run -q -p amana-tests --bin schema > migrations/schema.sql.new
+	mv migrations/schema.sql.new migrations/schema.sql
