@@ -11,3 +11,4 @@ pub mod mpesa;
 pub mod phone;
 pub mod port;
 pub mod sim;
+pub mod stellar;

@@ -1,0 +1,224 @@
+//! What the escrow contract answers: its refusals by name, an escrow as it stands, the sums it keeps.
+//!
+//! Invariant: reads go through the contract's own `get`, run by the server without applying anything, so they
+//! see an archived escrow as well and depend on the interface, not on how the contract stores things.
+
+use serde::{Deserialize, Serialize};
+use stellar_xdr::{
+    HostFunction, InvokeContractArgs, InvokeHostFunctionOp, Memo, Operation, OperationBody, Preconditions,
+    ScVal, SequenceNumber, Transaction, TransactionEnvelope, TransactionExt, TransactionV1Envelope, VecM,
+};
+
+use super::op::{ChainOp, to_minor};
+use super::rpc::{ChainFault, Rpc};
+use super::wire::{decode, encode, field, muxed, read_address, read_bytes32, read_i128};
+use crate::port::Outcome;
+
+/// Number and name of each error of the contract, as in its committed interface. Numbers are frozen; the
+/// contract only appends. They begin at 100 because a failing call of the token surfaces with the token's
+/// number, all below 100.
+pub const CONTRACT_ERRORS: &[(u32, &str)] = &[
+    (100, "NotFound"),
+    (101, "AlreadyExists"),
+    (102, "IsOpen"),
+    (103, "IsFunded"),
+    (104, "IsReleased"),
+    (105, "IsRefunded"),
+    (106, "IsCancelled"),
+    (107, "NotAssigned"),
+    (108, "AlreadyAssigned"),
+    (109, "DepositUsed"),
+    (110, "NotPositive"),
+    (111, "NotWholeUnits"),
+    (112, "TooLarge"),
+    (113, "Overfunded"),
+    (114, "SumMismatch"),
+    (115, "VaultChanged"),
+    (116, "VaultShort"),
+    (117, "NoSuchMilestone"),
+    (120, "PayerNotAllowed"),
+    (121, "PayeeNotAllowed"),
+    (122, "NotDelegated"),
+    (130, "NotExpired"),
+    (131, "ExpiryPast"),
+    (132, "ExpiryTooFar"),
+    (140, "TokenNotListed"),
+    (141, "BadUnit"),
+    (142, "RolesNotDistinct"),
+    (143, "NotConfigured"),
+];
+
+/// An error number in our words: the contract's by its name, the token's as `token_13`.
+pub fn error_name(number: u32) -> String {
+    let known = CONTRACT_ERRORS.iter().find(|(known, _)| *known == number);
+    match known {
+        Some((_, name)) => (*name).to_owned(),
+        None if number < 100 => format!("token_{number}"),
+        None => format!("contract_{number}"),
+    }
+}
+
+/// A failed simulation in our words.
+pub(super) fn refusal<T>(text: &str) -> Outcome<T> {
+    let first = text.lines().next().unwrap_or_default();
+    let number = first
+        .split_once("Error(Contract, #")
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .and_then(|(number, _)| number.parse().ok());
+    let code = number.map_or_else(|| "simulation_failed".to_owned(), error_name);
+    Outcome::Refused { code, reason: first.chars().take(300).collect() }
+}
+
+/// Where an escrow is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EscrowState {
+    /// Waits for deposits.
+    Open,
+    /// Holds its whole amount.
+    Funded,
+    /// The work is paid.
+    Released,
+    /// It went back to the payer's side.
+    Refunded,
+    /// It ended before it was funded.
+    Cancelled,
+}
+
+/// An escrow as the contract has it. Amounts are minor units.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EscrowOnChain {
+    /// Where it is in its life.
+    pub state: EscrowState,
+    /// Who pays, `G…` or `C…`.
+    pub payer: String,
+    /// Pseudonym of who is paid, when assigned.
+    pub payee: Option<[u8; 32]>,
+    /// The payee's own address, when paid in tokens.
+    pub to: Option<String>,
+    /// What it holds when fully funded.
+    pub amount: i64,
+    /// Minted for it in all.
+    pub funded: i64,
+    /// What the payee was given.
+    pub to_payee: i64,
+    /// What was burned as the fee.
+    pub fee: i64,
+    /// Released or refunded by phone and not burned yet.
+    pub vault: i64,
+    /// Unix seconds after which anyone may refund it.
+    pub expiry: i64,
+}
+
+impl EscrowOnChain {
+    pub(super) fn read(view: &ScVal, exponent: u32) -> Option<Self> {
+        let minor = |name| to_minor(read_i128(field(view, name)?)?, exponent).ok();
+        Some(Self {
+            state: state(field(view, "state")?)?,
+            payer: read_address(field(view, "payer")?)?,
+            payee: optional(field(view, "payee")?, read_bytes32)?,
+            to: optional(field(view, "to")?, read_address)?,
+            amount: minor("amount")?,
+            funded: minor("funded")?,
+            to_payee: minor("to_payee")?,
+            fee: minor("fee")?,
+            vault: minor("vault")?,
+            expiry: match field(view, "expiry")? {
+                ScVal::U64(seconds) => i64::try_from(*seconds).ok()?,
+                _ => return None,
+            },
+        })
+    }
+
+    /// Whether this escrow shows that `op` was done to it. A deposit does not show: ask `Stellar::deposit`.
+    pub fn shows(&self, op: &ChainOp) -> bool {
+        match op {
+            ChainOp::Create { amount, expiry, .. } => self.amount == amount.minor() && self.expiry == *expiry,
+            ChainOp::Fund { .. } => false,
+            ChainOp::Assign { payee, to, .. } => self.payee.as_ref() == Some(payee) && self.to == *to,
+            ChainOp::Release { to_payee, fee, .. } => {
+                self.state == EscrowState::Released && self.to_payee == *to_payee && self.fee == *fee
+            }
+            ChainOp::Burn { amount, vault_before, .. } => self.vault == vault_before - amount.minor(),
+            ChainOp::Cancel { .. } => self.state == EscrowState::Cancelled,
+            ChainOp::Refund { .. } => self.state == EscrowState::Refunded,
+        }
+    }
+}
+
+fn state(value: &ScVal) -> Option<EscrowState> {
+    Some(match value {
+        ScVal::U32(0) => EscrowState::Open,
+        ScVal::U32(1) => EscrowState::Funded,
+        ScVal::U32(2) => EscrowState::Released,
+        ScVal::U32(3) => EscrowState::Refunded,
+        ScVal::U32(4) => EscrowState::Cancelled,
+        _ => return None,
+    })
+}
+
+fn optional<T>(value: &ScVal, read: fn(&ScVal) -> Option<T>) -> Option<Option<T>> {
+    match value {
+        ScVal::Void => Some(None),
+        present => read(present).map(Some),
+    }
+}
+
+/// The contract's sums since it was created, minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Minted for deposits.
+    pub minted: i64,
+    /// Burned: fees, cancelled deposits, what phones were paid.
+    pub burned: i64,
+    /// Paid to accounts in tokens.
+    pub paid: i64,
+}
+
+impl Totals {
+    /// What the contract made and did not unmake.
+    pub fn supply(&self) -> i64 {
+        self.minted - self.burned
+    }
+
+    /// What its escrows owe together.
+    pub fn owed(&self) -> i64 {
+        self.minted - self.burned - self.paid
+    }
+
+    pub(super) fn read(value: &ScVal, exponent: u32) -> Option<Self> {
+        let minor = |name| to_minor(read_i128(field(value, name)?)?, exponent).ok();
+        Some(Self { minted: minor("minted")?, burned: minor("burned")?, paid: minor("paid")? })
+    }
+}
+
+/// Runs a call that changes nothing and returns what it returned; the inner error is the contract's refusal.
+pub(super) async fn view(rpc: &Rpc, call: InvokeContractArgs) -> Result<Result<ScVal, String>, ChainFault> {
+    let method = "simulateTransaction";
+    let run = rpc.simulate(&question(call)?).await?;
+    if let Some(error) = run.error {
+        return Ok(Err(error));
+    }
+    let absent = || ChainFault::Malformed { method, why: "no return value".into() };
+    let value = run.results.iter().flatten().find_map(|result| result.xdr.as_deref()).ok_or_else(absent)?;
+    decode("ScVal", value).map(Ok)
+}
+
+/// An envelope that is only ever simulated: from the account of all zeros, which nobody has.
+fn question(call: InvokeContractArgs) -> Result<String, ChainFault> {
+    let body = OperationBody::InvokeHostFunction(InvokeHostFunctionOp {
+        host_function: HostFunction::InvokeContract(call),
+        auth: VecM::default(),
+    });
+    let operations = vec![Operation { source_account: None, body }];
+    let tx = Transaction {
+        source_account: muxed([0; 32]),
+        fee: 100,
+        seq_num: SequenceNumber(1),
+        cond: Preconditions::None,
+        memo: Memo::None,
+        operations: operations.try_into().map_err(|_| ChainFault::Encoding("operation".into()))?,
+        ext: TransactionExt::V0,
+    };
+    encode(&TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures: VecM::default() }))
+}

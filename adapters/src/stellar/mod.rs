@@ -1,0 +1,229 @@
+//! The chain: the escrow contract on a Stellar network, spoken to over Stellar RPC.
+//!
+//! An instruction ([`ChainOp`]) is built into signed bytes ([`Built`]), the caller stores them,
+//! [`Stellar::send`]s them as often as it likes, [`Stellar::look`]s what became of them, and [`verdict`] says
+//! what to do next. What others did is heard through [`Stellar::events`].
+//!
+//! Invariant: amounts are minor units outside this folder and token units beyond it. Time is the network's.
+//! Absent: the admin's and the arbiter's calls.
+
+mod build;
+mod contract;
+pub mod deploy;
+mod event;
+mod op;
+mod rpc;
+mod sign;
+mod submit;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use amana_ledger::id::Rng;
+use stellar_xdr::{Hash, HostFunction, ScVal};
+
+pub use build::{Built, Limits};
+pub use contract::{CONTRACT_ERRORS, EscrowOnChain, EscrowState, Totals, error_name};
+pub use event::{ChainEvent, Cursor, Effect, EventPage, Heard};
+pub use op::{ChainOp, Network, to_minor, to_token, unit};
+pub use rpc::{ChainFault, Health, Rpc};
+pub use sign::{BadSecret, Keypair};
+pub use submit::{Attempt, Look, Next, Sent, verdict};
+
+use crate::http::Client;
+use crate::port::Outcome;
+
+/// The keys that speak for the house on the chain. Channels are not among them: they only pay fees.
+#[derive(Debug, Clone)]
+pub struct Signers {
+    /// Mints deposits and burns what was paid out.
+    pub operator: Keypair,
+    /// Pays for employers without a key of their own.
+    pub delegate: Keypair,
+}
+
+/// One escrow contract on one network.
+#[derive(Clone)]
+pub struct Stellar {
+    network: Network,
+    id: Hash,
+    rpc: Rpc,
+    signers: Signers,
+    limits: Limits,
+    rng: Arc<dyn Rng>,
+}
+
+impl std::fmt::Debug for Stellar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stellar").field("network", &self.network).finish_non_exhaustive()
+    }
+}
+
+impl Stellar {
+    /// Speaks to the contract of `network`.
+    ///
+    /// # Errors
+    /// When an address is none, or the exponent is above 7.
+    pub fn new(
+        network: Network,
+        signers: Signers,
+        http: Client,
+        rng: Arc<dyn Rng>,
+    ) -> Result<Self, ChainFault> {
+        wire::contract_id(&network.contract)?;
+        wire::contract_id(&network.token)?;
+        unit(network.exponent)?;
+        let rpc = Rpc::new(http, network.rpc_url.clone());
+        let id = wire::network_id(&network.passphrase);
+        Ok(Self { network, id, rpc, signers, limits: Limits::default(), rng })
+    }
+
+    /// The same with other bounds on time and fee.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The deployment it speaks to.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The client beneath, for health checks.
+    pub fn rpc(&self) -> &Rpc {
+        &self.rpc
+    }
+
+    /// The payer of employers without a key of their own, `G…`.
+    pub fn delegate(&self) -> String {
+        self.signers.delegate.address()
+    }
+
+    /// Builds and signs the transaction that does `op`, paid by `channel`, using up `sequence` (its last one
+    /// plus one).
+    ///
+    /// Nothing is sent. `Refused` carries the contract's word (`AlreadyExists`, `DepositUsed`, …; the token's
+    /// as `token_13`), found by running the call without applying it. Store what is built before sending it.
+    pub async fn build(&self, op: &ChainOp, channel: &Keypair, sequence: i64) -> Outcome<Built> {
+        let call = match op.call(&self.network, &self.delegate()) {
+            Ok(call) => call,
+            Err(fault) => return Outcome::Refused { code: "unencodable".into(), reason: fault.to_string() },
+        };
+        let desk = build::Desk {
+            rpc: &self.rpc,
+            network: &self.id,
+            signers: &[&self.signers.operator, &self.signers.delegate],
+            limits: self.limits,
+            rng: self.rng.as_ref(),
+        };
+        build::build(&desk, build::Seat { channel, sequence }, HostFunction::InvokeContract(call)).await
+    }
+
+    /// Hands stored bytes to the network. Sending them twice is sending them once.
+    pub async fn send(&self, envelope_xdr: &str) -> Sent {
+        submit::send(&self.rpc, envelope_xdr).await
+    }
+
+    /// What became of the transaction with this hash (hex).
+    ///
+    /// # Errors
+    /// When the server cannot be asked or understood, which says nothing about the transaction; so for all
+    /// below.
+    pub async fn look(&self, hash: &str) -> Result<Look, ChainFault> {
+        submit::look(&self.rpc, &self.network, hash).await
+    }
+
+    /// The last sequence number an account used up; `None` when there is no such account.
+    ///
+    /// # Errors
+    /// As [`Stellar::look`].
+    pub async fn sequence(&self, account: &str) -> Result<Option<i64>, ChainFault> {
+        Ok(build::account(&self.rpc, account).await?.map(|entry| entry.seq_num.0))
+    }
+
+    /// The escrow with this key, archived or not; `None` when there never was one.
+    ///
+    /// # Errors
+    /// As [`Stellar::look`].
+    pub async fn escrow(&self, key: &[u8; 32]) -> Result<Option<EscrowOnChain>, ChainFault> {
+        match self.view("get", vec![wire::bytes32(key)?]).await? {
+            ScVal::Void => Ok(None),
+            view => EscrowOnChain::read(&view, self.network.exponent).map(Some).ok_or_else(|| odd("get")),
+        }
+    }
+
+    /// The key of the escrow this deposit was minted into; `None` when it was not.
+    ///
+    /// # Errors
+    /// As [`Stellar::look`].
+    pub async fn deposit(&self, deposit_id: &[u8; 32]) -> Result<Option<[u8; 32]>, ChainFault> {
+        match self.view("deposit", vec![wire::bytes32(deposit_id)?]).await? {
+            ScVal::Void => Ok(None),
+            key => wire::read_bytes32(&key).map(Some).ok_or_else(|| odd("deposit")),
+        }
+    }
+
+    /// Whether the contract shows that `op` was done, whoever sent it: what to ask when the server forgot an
+    /// attempt, or when a refusal [`ChainOp::looks_done`].
+    ///
+    /// # Errors
+    /// As [`Stellar::look`].
+    pub async fn has_happened(&self, op: &ChainOp) -> Result<bool, ChainFault> {
+        if let ChainOp::Fund { key, deposit_id, .. } = op {
+            return Ok(self.deposit(deposit_id).await?.as_ref() == Some(key));
+        }
+        Ok(self.escrow(op.key()).await?.is_some_and(|escrow| escrow.shows(op)))
+    }
+
+    /// The contract's own sums.
+    ///
+    /// # Errors
+    /// As [`Stellar::look`].
+    pub async fn totals(&self) -> Result<Totals, ChainFault> {
+        let value = self.view("totals", vec![]).await?;
+        Totals::read(&value, self.network.exponent).ok_or_else(|| odd("totals"))
+    }
+
+    /// The token balance of an address (`G…`, `C…`), minor units, rounded down: strangers may hold fractions.
+    ///
+    /// # Errors
+    /// As [`Stellar::look`]; also when the address has no trustline.
+    pub async fn token_balance(&self, address: &str) -> Result<i64, ChainFault> {
+        let call =
+            op::invocation(&self.network.token, "balance", vec![ScVal::Address(wire::address(address)?)])?;
+        let value = refused(contract::view(&self.rpc, call).await?)?;
+        let units = wire::read_i128(&value).ok_or_else(|| odd("balance"))?;
+        i64::try_from(units / unit(self.network.exponent)?).map_err(|_| odd("balance"))
+    }
+
+    /// Reads on in the events of the escrow contract and its token.
+    ///
+    /// # Errors
+    /// As [`Stellar::look`]; also when one of the escrow's own events cannot be read. The cursor then stays.
+    pub async fn events(&self, from: &Cursor) -> Result<Heard, ChainFault> {
+        event::read_on(&self.rpc, &self.network, from).await
+    }
+
+    /// The newest ledger: where to begin reading events of a contract not deployed yet.
+    ///
+    /// # Errors
+    /// As [`Stellar::look`].
+    pub async fn latest_ledger(&self) -> Result<u32, ChainFault> {
+        Ok(self.rpc.latest_ledger().await?.sequence)
+    }
+
+    async fn view(&self, function: &str, args: Vec<ScVal>) -> Result<ScVal, ChainFault> {
+        refused(contract::view(&self.rpc, op::invocation(&self.network.contract, function, args)?).await?)
+    }
+}
+
+fn refused(answer: Result<ScVal, String>) -> Result<ScVal, ChainFault> {
+    answer.map_err(|message| ChainFault::Rpc { method: "simulateTransaction", code: 0, message })
+}
+
+fn odd(function: &str) -> ChainFault {
+    ChainFault::Malformed { method: "simulateTransaction", why: format!("unexpected shape from {function}") }
+}

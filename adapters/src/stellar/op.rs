@@ -1,0 +1,244 @@
+//! What may be asked of the escrow contract, in our words and minor units, and how it is written as a
+//! contract call.
+//!
+//! Invariant: minor units become token units here and nowhere else, exactly; a token amount that is no whole
+//! number of minor units is an error, never rounded.
+//! Absent: `resolve`, `upgrade` and whatever else the server must not be able to sign.
+
+use amana_ledger::money::Amount;
+use serde::{Deserialize, Serialize};
+use stellar_xdr::{InvokeContractArgs, ScAddress, ScVal, VecM};
+
+use super::rpc::ChainFault;
+use super::wire::{address, bytes32, contract_id, symbol};
+
+/// A Stellar Asset Contract counts in ten-millionths.
+const TOKEN_DECIMALS: u32 = 7;
+
+/// One deployment of token and escrow contract, and where to reach it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// URL of a Stellar RPC server.
+    pub rpc_url: String,
+    /// The network's name; every signature commits to it.
+    pub passphrase: String,
+    /// The escrow contract, `C…`.
+    pub contract: String,
+    /// The asset's contract, `C…`.
+    pub token: String,
+    /// Decimals of the asset's minor unit (KES: 2). At most 7.
+    pub exponent: u32,
+}
+
+/// Token units in one minor unit of an asset with this exponent: 10^(7 − exponent).
+///
+/// # Errors
+/// When the exponent is above 7: such an asset has units smaller than the token's.
+pub fn unit(exponent: u32) -> Result<i128, ChainFault> {
+    let steps = TOKEN_DECIMALS.checked_sub(exponent);
+    steps
+        .map(|n| 10_i128.pow(n))
+        .ok_or_else(|| ChainFault::Encoding(format!("exponent {exponent} is above 7")))
+}
+
+/// Minor units → token units.
+///
+/// # Errors
+/// When the exponent is above 7.
+pub fn to_token(minor: i64, exponent: u32) -> Result<i128, ChainFault> {
+    // |i64| × 10^7 < 2^63 × 2^24 = 2^87: it always fits.
+    Ok(i128::from(minor) * unit(exponent)?)
+}
+
+/// Token units → minor units.
+///
+/// # Errors
+/// When the amount is not a whole number of minor units, or does not fit.
+pub fn to_minor(token: i128, exponent: u32) -> Result<i64, ChainFault> {
+    let unit = unit(exponent)?;
+    let bad = |why: &str| ChainFault::Malformed { method: "amount", why: format!("{token} {why}") };
+    if token % unit != 0 {
+        return Err(bad("is not a whole number of minor units"));
+    }
+    i64::try_from(token / unit).map_err(|_| bad("does not fit in 64 bits"))
+}
+
+/// One instruction to the escrow contract. `key` is the SHA-256 of the escrow's reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum ChainOp {
+    /// Open an escrow for `amount`; the payer is the delegate, who stands for employers without a key of
+    /// their own.
+    Create {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// What it will hold when fully funded.
+        amount: Amount,
+        /// Unix seconds after which anyone may refund it.
+        expiry: i64,
+    },
+    /// Mint what one deposit brought into the escrow. The contract takes each deposit id once for ever.
+    Fund {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// `ledger::id::deposit_id` of the receipt.
+        #[serde(with = "hex32")]
+        deposit_id: [u8; 32],
+        /// At most what is still missing.
+        amount: Amount,
+    },
+    /// Say who will be paid.
+    Assign {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// Pseudonym of the person.
+        #[serde(with = "hex32")]
+        payee: [u8; 32],
+        /// Their own address, when they are paid in tokens; `None` when a phone is paid.
+        to: Option<String>,
+    },
+    /// The work is done: the whole amount, parted.
+    Release {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// The payee's part, minor units.
+        to_payee: i64,
+        /// The platform's part, minor units; may be zero. It is burned.
+        fee: i64,
+    },
+    /// The phone was paid: what stood in the vault is redeemed.
+    Burn {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// How much, at most what is in the vault.
+        amount: Amount,
+        /// What is in the vault before, minor units: makes a repeated burn harmless.
+        vault_before: i64,
+    },
+    /// Close an escrow that is not fully funded and burn what was minted into it.
+    Cancel {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+    },
+    /// Give an expired escrow back to its payer's side (through the vault).
+    Refund {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+    },
+}
+
+impl ChainOp {
+    /// The escrow it is about.
+    pub fn key(&self) -> &[u8; 32] {
+        match self {
+            Self::Create { key, .. }
+            | Self::Fund { key, .. }
+            | Self::Assign { key, .. }
+            | Self::Release { key, .. }
+            | Self::Burn { key, .. }
+            | Self::Cancel { key }
+            | Self::Refund { key } => key,
+        }
+    }
+
+    /// The contract's function.
+    pub fn function(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Fund { .. } => "fund_deposit",
+            Self::Assign { .. } => "assign",
+            Self::Release { .. } => "release",
+            Self::Burn { .. } => "burn",
+            Self::Cancel { .. } => "cancel",
+            Self::Refund { .. } => "refund",
+        }
+    }
+
+    /// Whether this refusal of the contract is what a call gets that was made before. It proves nothing by
+    /// itself: ask the contract whether it was *this* call (`Stellar::has_happened`).
+    pub fn looks_done(&self, refusal: &str) -> bool {
+        refusal
+            == match self {
+                Self::Create { .. } => "AlreadyExists",
+                Self::Fund { .. } => "DepositUsed",
+                Self::Assign { .. } => "AlreadyAssigned",
+                Self::Release { .. } => "IsReleased",
+                Self::Burn { .. } => "VaultChanged",
+                Self::Cancel { .. } => "IsCancelled",
+                Self::Refund { .. } => "IsRefunded",
+            }
+    }
+
+    /// The call, with arguments in the order of the contract's interface. `delegate` is the payer of
+    /// `Create`.
+    pub(super) fn call(&self, network: &Network, delegate: &str) -> Result<InvokeContractArgs, ChainFault> {
+        let chain = |minor: i64| Ok::<_, ChainFault>(ScVal::from(to_token(minor, network.exponent)?));
+        let place = |text: &str| Ok::<_, ChainFault>(ScVal::Address(address(text)?));
+        let mut args = vec![bytes32(self.key())?];
+        match self {
+            Self::Create { amount, expiry, .. } => {
+                let expiry = u64::try_from(*expiry)
+                    .map_err(|_| ChainFault::Encoding(format!("expiry {expiry} is before 1970")))?;
+                args.extend([
+                    place(delegate)?,
+                    place(&network.token)?,
+                    chain(amount.minor())?,
+                    expiry.into(),
+                ]);
+            }
+            Self::Fund { deposit_id, amount, .. } => {
+                args.extend([bytes32(deposit_id)?, chain(amount.minor())?])
+            }
+            Self::Assign { payee, to, .. } => {
+                let to = to.as_deref().map(place).transpose()?;
+                args.extend([bytes32(payee)?, to.unwrap_or(ScVal::Void)]);
+            }
+            // Milestone 0: an escrow has one until milestones are built.
+            Self::Release { to_payee, fee, .. } => {
+                args.extend([0_u32.into(), chain(*to_payee)?, chain(*fee)?])
+            }
+            Self::Burn { amount, vault_before, .. } => {
+                args.extend([chain(amount.minor())?, chain(*vault_before)?]);
+            }
+            Self::Cancel { .. } | Self::Refund { .. } => {}
+        }
+        invocation(&network.contract, self.function(), args)
+    }
+}
+
+/// A call of `function` on the contract `C…`.
+pub(super) fn invocation(
+    contract: &str,
+    function: &str,
+    args: Vec<ScVal>,
+) -> Result<InvokeContractArgs, ChainFault> {
+    let args: VecM<ScVal> = args.try_into().map_err(|_| ChainFault::Encoding("too many arguments".into()))?;
+    Ok(InvokeContractArgs {
+        contract_address: ScAddress::Contract(contract_id(contract)?),
+        function_name: symbol(function)?,
+        args,
+    })
+}
+
+/// 32 bytes as hex, in what is stored.
+mod hex32 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8; 32], out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&hex::encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 32], D::Error> {
+        let text = String::deserialize(from)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(&text, &mut bytes).map_err(D::Error::custom)?;
+        Ok(bytes)
+    }
+}
