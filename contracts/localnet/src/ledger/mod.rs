@@ -1,0 +1,308 @@
+//! The ledger: its entries, its newest header, its past, and the closing of the next one.
+//!
+//! Invariant: sequence numbers rise, close times never fall. Each accepted transaction closes a ledger of its
+//! own; while nothing is sent, empty ledgers close at the network's pace whenever somebody looks.
+
+pub(crate) mod file;
+pub(crate) mod history;
+pub(crate) mod settings;
+pub(crate) mod state;
+
+use std::rc::Rc;
+
+use ed25519_dalek::SigningKey;
+use soroban_env_host::xdr::{
+    AccountEntry, AccountEntryExt, Hash, LedgerEntryData, LedgerHeader, LedgerHeaderExt, SequenceNumber,
+    StellarValue, StellarValueExt, String32, Thresholds, TimePoint, TransactionEnvelope, TransactionResult,
+    TransactionResultPair, VecM,
+};
+use soroban_env_host::{LedgerInfo, ModuleCache};
+use soroban_simulation::NetworkConfig;
+
+use crate::apply::{self, Candidate, Verdict};
+use crate::encoding::{account_id, hash_of, sha256};
+use crate::{Clock, StartError};
+use history::{Applied, Close, History};
+use settings::{Limits, Unmetered};
+use state::{Overlay, Source as _, State};
+
+/// The protocol this network speaks: that of the host it is built with.
+pub(crate) const PROTOCOL: u32 = 30;
+/// The least fee of an operation, in stroops.
+pub(crate) const BASE_FEE: u32 = 100;
+/// What each entry of an account locks up, in stroops.
+pub(crate) const BASE_RESERVE: u32 = 5_000_000;
+/// All lumens there are at genesis, in stroops.
+const TOTAL_COINS: i64 = 1_000_000_000_000_000_000;
+/// The account without a key exists on the public networks, and the Python SDK reads contracts in its name.
+const NOBODYS_COINS: i64 = 10_000_000;
+/// Expired temporary entries are swept out every so many ledgers.
+const EVICTION_PERIOD: u32 = 512;
+
+/// The ledger being closed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Closing {
+    pub(crate) sequence: u32,
+    pub(crate) close_time: u64,
+}
+
+/// The whole network. Lives on one thread, as the host's values may not leave theirs.
+pub(crate) struct Ledger {
+    pub(crate) state: Rc<State>,
+    pub(crate) passphrase: String,
+    pub(crate) network_id: [u8; 32],
+    pub(crate) config: NetworkConfig,
+    pub(crate) limits: Limits,
+    pub(crate) history: History,
+    pub(crate) header: LedgerHeader,
+    pub(crate) header_hash: [u8; 32],
+    modules: ModuleCache,
+    context: Unmetered,
+    now: Clock,
+    /// Seconds `dev_advance` has put the network before the clock.
+    offset_s: u64,
+    ledger_s: u64,
+    /// From when on empty ledgers are counted.
+    paced_from: u64,
+}
+
+/// How a ledger is to run: what `Options` say of it.
+pub(crate) struct Rules {
+    pub(crate) passphrase: String,
+    pub(crate) now: Clock,
+    pub(crate) ledger_s: u64,
+}
+
+impl Ledger {
+    /// A new network: the settings, and one account that owns everything and pays for friendbot.
+    pub(crate) fn genesis(rules: Rules) -> Result<Self, StartError> {
+        let state = State::default();
+        settings::install(&state, 1)?;
+        let network_id = sha256(rules.passphrase.as_bytes());
+        let mut overlay = Overlay::new(&state, 1);
+        let root = root_key(&network_id).verifying_key().to_bytes();
+        overlay.put_account(new_account(root, TOTAL_COINS - NOBODYS_COINS, 0));
+        overlay.put_account(new_account([0; 32], NOBODYS_COINS, 0));
+        let (_, changes) = overlay.finish();
+        state.absorb(changes);
+        let header = genesis_header((rules.now)());
+        let first = Close { hash: hash_of(&header), header, applied: None };
+        Self::assemble(rules, state, vec![first], (0, 0))
+    }
+
+    /// Puts a network together; `closes` is not empty and ends with its newest ledger.
+    fn assemble(
+        rules: Rules,
+        state: State,
+        closes: Vec<Close>,
+        (offset_s, dropped_to): (u64, u32),
+    ) -> Result<Self, StartError> {
+        let newest = closes.last().ok_or_else(|| StartError::Settings("no ledger to start from".into()))?;
+        let (header, header_hash) = (newest.header.clone(), newest.hash);
+        let (config, limits) = settings::read(&state)?;
+        let fault = |e: soroban_env_host::HostError| StartError::Settings(e.to_string());
+        let context = Unmetered::new(config.cpu_cost_params.clone(), config.memory_cost_params.clone())
+            .map_err(fault)?;
+        let modules = ModuleCache::new(&context).map_err(fault)?;
+        let history = History::restored(closes, dropped_to);
+        let mut ledger = Self {
+            state: Rc::new(state),
+            network_id: sha256(rules.passphrase.as_bytes()),
+            passphrase: rules.passphrase,
+            config,
+            limits,
+            history,
+            header,
+            header_hash,
+            modules,
+            context,
+            now: rules.now,
+            offset_s,
+            ledger_s: rules.ledger_s.max(1),
+            paced_from: 0,
+        };
+        ledger.paced_from = ledger.clock().max(ledger.close_time());
+        ledger.cache_every_module();
+        Ok(ledger)
+    }
+
+    /// Number of the newest closed ledger.
+    pub(crate) fn sequence(&self) -> u32 {
+        self.header.ledger_seq
+    }
+
+    /// When the newest ledger closed.
+    pub(crate) fn close_time(&self) -> u64 {
+        self.header.scp_value.close_time.0
+    }
+
+    /// The network's time: the clock, and what `dev_advance` added.
+    fn clock(&self) -> u64 {
+        (self.now)().saturating_add(self.offset_s)
+    }
+
+    /// The ledger that the next transaction would close.
+    pub(crate) fn closing(&self) -> Closing {
+        Closing { sequence: self.sequence() + 1, close_time: self.clock().max(self.close_time()) }
+    }
+
+    /// What the host is told of a ledger.
+    pub(crate) fn info(&self, sequence: u32, timestamp: u64) -> LedgerInfo {
+        let mut info = LedgerInfo {
+            protocol_version: PROTOCOL,
+            sequence_number: sequence,
+            timestamp,
+            network_id: self.network_id,
+            base_reserve: BASE_RESERVE,
+            ..LedgerInfo::default()
+        };
+        self.config.fill_config_fields_in_ledger_info(&mut info);
+        info
+    }
+
+    /// Closes the empty ledgers that the network would have closed since it last did anything.
+    pub(crate) fn keep_pace(&mut self) {
+        let missed = self.clock().saturating_sub(self.paced_from) / self.ledger_s;
+        if missed == 0 {
+            return;
+        }
+        let until = self.paced_from + missed * self.ledger_s;
+        let steps = u32::try_from(missed).unwrap_or(u32::MAX);
+        self.close(steps, until, None);
+    }
+
+    /// Puts the network's time and sequence forward, for tests of expiry and archival.
+    pub(crate) fn advance(&mut self, seconds: u64, ledgers: u32) {
+        self.offset_s = self.offset_s.saturating_add(seconds);
+        self.close(ledgers.max(1), self.clock(), None);
+    }
+
+    /// Checks a transaction and, if it may be applied, applies it in a ledger of its own.
+    ///
+    /// # Errors
+    /// The result with which the network refuses it; nothing has changed then.
+    pub(crate) fn submit(&mut self, envelope: TransactionEnvelope) -> Result<(), Box<TransactionResult>> {
+        let closing = self.closing();
+        let candidate = Candidate::read(envelope, &self.network_id)?;
+        if let Verdict::Refused(result) = apply::check(self, &candidate, closing) {
+            return Err(result);
+        }
+        let applied = apply::apply(self, candidate, closing);
+        self.close(1, closing.close_time, Some(applied));
+        Ok(())
+    }
+
+    /// Closes `steps` ledgers, of which the last may hold a transaction.
+    fn close(&mut self, steps: u32, at: u64, applied: Option<Applied>) {
+        let result_hash = applied
+            .as_ref()
+            .map_or([0; 32], |a| sha256(&[&1u32.to_be_bytes()[..], &a.hash[..], &a.result[..]].concat()));
+        let tx_set = crate::rpc::ledgers::tx_set(&self.header_hash, applied.as_ref());
+        let header = LedgerHeader {
+            previous_ledger_hash: Hash(self.header_hash),
+            scp_value: StellarValue {
+                tx_set_hash: Hash(hash_of(&tx_set)),
+                close_time: TimePoint(at.max(self.close_time())),
+                upgrades: VecM::default(),
+                ext: StellarValueExt::Basic,
+            },
+            tx_set_result_hash: Hash(result_hash),
+            ledger_seq: self.sequence().saturating_add(steps),
+            ..self.header.clone()
+        };
+        self.header_hash = hash_of(&header);
+        self.header = header.clone();
+        self.paced_from = self.clock().max(self.close_time());
+        if steps >= EVICTION_PERIOD || self.sequence().is_multiple_of(EVICTION_PERIOD) {
+            self.state.evict_temporary(self.sequence());
+        }
+        self.history.push(Close { header, hash: self.header_hash, applied });
+    }
+
+    /// Parsed modules of all contract code, without which nothing runs at the cost it was simulated with.
+    pub(crate) fn modules(&self) -> ModuleCache {
+        self.modules.clone()
+    }
+
+    /// Parses code that was uploaded or came back from the archive.
+    pub(crate) fn cache_module(&self, code: &[u8]) {
+        if let Err(e) = self.modules.parse_and_cache_module_simple(&self.context, PROTOCOL, code) {
+            tracing::warn!(error = %e, "a contract's code could not be parsed for the module cache");
+        }
+    }
+
+    fn cache_every_module(&self) {
+        self.state.each(|_, (entry, _)| {
+            if let LedgerEntryData::ContractCode(code) = &entry.data {
+                self.cache_module(code.code.as_slice());
+            }
+        });
+    }
+
+    /// Adds a fee to the pool the header reports.
+    pub(crate) fn collect_fee(&mut self, fee: i64) {
+        self.header.fee_pool = self.header.fee_pool.saturating_add(fee);
+    }
+
+    /// The key of the account that owns all lumens at genesis.
+    pub(crate) fn root(&self) -> SigningKey {
+        root_key(&self.network_id)
+    }
+
+    /// The next sequence number of an account, if it exists.
+    pub(crate) fn next_sequence(&self, key: [u8; 32]) -> Option<i64> {
+        self.state.account(&account_id(key)).map(|a| a.seq_num.0 + 1)
+    }
+}
+
+/// On every Stellar network the first account's secret is the network id.
+fn root_key(network_id: &[u8; 32]) -> SigningKey {
+    SigningKey::from_bytes(network_id)
+}
+
+/// An account as it is born: no subentries, master weight 1, thresholds 0.
+pub(crate) fn new_account(key: [u8; 32], balance: i64, sequence: i64) -> AccountEntry {
+    AccountEntry {
+        account_id: account_id(key),
+        balance,
+        seq_num: SequenceNumber(sequence),
+        num_sub_entries: 0,
+        inflation_dest: None,
+        flags: 0,
+        home_domain: String32::default(),
+        thresholds: Thresholds([1, 0, 0, 0]),
+        signers: VecM::default(),
+        ext: AccountEntryExt::V0,
+    }
+}
+
+fn genesis_header(close_time: u64) -> LedgerHeader {
+    LedgerHeader {
+        ledger_version: PROTOCOL,
+        previous_ledger_hash: Hash([0; 32]),
+        scp_value: StellarValue {
+            tx_set_hash: Hash([0; 32]),
+            close_time: TimePoint(close_time),
+            upgrades: VecM::default(),
+            ext: StellarValueExt::Basic,
+        },
+        tx_set_result_hash: Hash([0; 32]),
+        bucket_list_hash: Hash([0; 32]),
+        ledger_seq: 1,
+        total_coins: TOTAL_COINS,
+        fee_pool: 0,
+        inflation_seq: 0,
+        id_pool: 0,
+        base_fee: BASE_FEE,
+        base_reserve: BASE_RESERVE,
+        max_tx_set_size: 1,
+        skip_list: [Hash([0; 32]), Hash([0; 32]), Hash([0; 32]), Hash([0; 32])],
+        ext: LedgerHeaderExt::V0,
+    }
+}
+
+/// A transaction's hash beside its result, as result sets and close meta carry them.
+pub(crate) fn result_pair(applied: &Applied) -> Option<TransactionResultPair> {
+    let result = crate::encoding::decode(&applied.result).ok()?;
+    Some(TransactionResultPair { transaction_hash: Hash(applied.hash), result })
+}
