@@ -5,6 +5,7 @@
 //!
 //! Invariant: adapters translate and never decide. None has a pool, a clock of its own, or another adapter.
 
+pub mod africastalking;
 pub mod http;
 pub mod intersend;
 pub mod mpesa;

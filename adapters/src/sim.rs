@@ -17,7 +17,8 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How the other side treats a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +142,43 @@ impl Record {
 /// A simulator must go on after a test's panic elsewhere, so a poisoned lock is just a lock.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a simulator does after it answered: its callbacks and reports, each on its way alone.
+#[derive(Debug)]
+pub(crate) struct Errands {
+    tasks: Mutex<JoinSet<()>>,
+    running: watch::Sender<usize>,
+}
+
+impl Default for Errands {
+    fn default() -> Self {
+        Self { tasks: Mutex::default(), running: watch::Sender::new(0) }
+    }
+}
+
+impl Errands {
+    pub(crate) fn run(&self, errand: impl Future<Output = ()> + Send + 'static) {
+        self.running.send_modify(|running| *running += 1);
+        let running = self.running.clone();
+        let mut tasks = lock(&self.tasks);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
+            errand.await;
+            running.send_modify(|running| *running -= 1);
+        });
+    }
+
+    /// Waits until none is on its way.
+    pub(crate) async fn quiet(&self) {
+        let mut running = self.running.subscribe();
+        // The sender lives as long as `self`, so this ends by the count alone.
+        let _none = running.wait_for(|running| *running == 0).await;
+    }
+
+    pub(crate) fn stop(&self) {
+        lock(&self.tasks).abort_all();
+    }
 }
 
 /// A running server; it ends when dropped.

@@ -18,8 +18,6 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use self::till::{Ending, Taken, Till};
 use super::sign::{is_signed, sign};
@@ -27,7 +25,7 @@ use super::wire::{Order, Refusal, SIGNATURE, TIMESTAMP, word};
 use super::{HEADERS, is_fresh};
 use crate::http::{Call, Client};
 use crate::port::{Msisdn, PayoutState, Secret};
-use crate::sim::{Behaviour, Line, Record, Script, Seen, Stage, When, lock};
+use crate::sim::{Behaviour, Errands, Line, Record, Script, Seen, Stage, When, lock};
 
 /// How often a callback is posted until it is answered with 2xx.
 const CALLBACK_ATTEMPTS: u32 = 3;
@@ -95,8 +93,7 @@ struct Shared {
     script: Script,
     record: Record,
     delivered: Mutex<Vec<Delivered>>,
-    news: Mutex<JoinSet<()>>,
-    running: watch::Sender<usize>,
+    news: Errands,
 }
 
 /// One step of a payout's news: what becomes true, and what is said.
@@ -120,8 +117,7 @@ impl Sim {
             script: Script::default(),
             record: Record::default(),
             delivered: Mutex::default(),
-            news: Mutex::default(),
-            running: watch::Sender::new(0),
+            news: Errands::default(),
         });
         let routes = Router::new()
             .route("/v1/payouts/send", post(send))
@@ -182,15 +178,13 @@ impl Sim {
 
     /// Waits until all news now on its way is told.
     pub async fn quiet(&self) {
-        // The sender lives as long as `self`, so this ends by the count alone.
-        let mut running = self.shared.running.subscribe();
-        let _told = running.wait_for(|running| *running == 0).await;
+        self.shared.news.quiet().await;
     }
 }
 
 impl Drop for Sim {
     fn drop(&mut self) {
-        lock(&self.shared.news).abort_all();
+        self.shared.news.stop();
     }
 }
 
@@ -305,15 +299,11 @@ impl Shared {
 
     fn tell_later(self: &Arc<Self>, reference: String, steps: Vec<Step>) {
         let shared = self.clone();
-        self.running.send_modify(|running| *running += 1);
-        let mut news = lock(&self.news);
-        while news.try_join_next().is_some() {}
-        news.spawn(async move {
+        self.news.run(async move {
             for step in steps {
                 tokio::time::sleep(shared.options.pace).await;
                 shared.step(&reference, step).await;
             }
-            shared.running.send_modify(|running| *running -= 1);
         });
     }
 
