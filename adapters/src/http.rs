@@ -1,10 +1,11 @@
 //! The one traced HTTP client of the house.
 //!
-//! `ask` is for reads and tries again; `tell` is for everything that may have an effect and goes out once. Both end by a
-//! deadline, and an error says which of two things happened: the request surely never left, or nobody knows.
+//! `ask` is for reads and tries again; `tell` is for everything that may have an effect and goes out once.
+//! Both end by a deadline, and an error says which of two things happened: the request surely never left, or
+//! nobody knows.
 //!
-//! Invariant: of a request, only its peer's name, method and path reach the log; never a query, a header or a body.
-//! Redirects are not followed, so that an instruction cannot be carried to a stranger.
+//! Invariant: of a request, only its peer's name, method and path reach the log; never a query, a header or a
+//! body. Redirects are not followed, so that an instruction cannot be carried to a stranger.
 //! Absent: a proxy from the environment (the environment is read in one place, and this is not it).
 
 use std::error::Error as _;
@@ -33,8 +34,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Connecting within 3 s and answering within 15 s suits every rail we know; an honest answer is never above 8 MiB
-    /// (a full page of chain events is below 4).
+    /// Connecting within 3 s and answering within 15 s suits every rail we know; an honest answer is never
+    /// above 8 MiB (a full page of chain events is below 4).
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(3),
@@ -103,8 +104,9 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// Whether the peer did not let us in or asks us to slow down, which it does before it acts: 401, 403, 429. So is a
-    /// path it does not have: 404 and 405 to an instruction mean our own configuration, not the instruction.
+    /// Whether the peer did not let us in or asks us to slow down, which it does before it acts: 401, 403,
+    /// 429. So is a path it does not have: 404 and 405 to an instruction mean our own configuration, not the
+    /// instruction.
     pub fn turned_away(&self) -> bool {
         matches!(self.status, 401 | 403 | 404 | 405 | 429)
     }
@@ -124,8 +126,8 @@ impl fmt::Debug for Answer {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
-    /// No connection was made (no such host, refused, no agreement on keys, a request that could not be built): the peer
-    /// surely knows nothing of it.
+    /// No connection was made (no such host, refused, no agreement on keys, a request that could not be
+    /// built): the peer surely knows nothing of it.
     #[error("not sent: {0}")]
     NotSent(String),
     /// Something left and no whole answer came: the peer may have acted.
@@ -161,6 +163,7 @@ impl Client {
     ///
     /// # Errors
     /// When the platform's trust store cannot be read.
+    #[expect(clippy::disallowed_methods, reason = "this is the one client the ban points to")]
     pub fn new(limits: Limits, rng: Arc<dyn Rng>) -> Result<Self, NoAnswer> {
         let inner = reqwest::Client::builder()
             .connect_timeout(limits.connect)
@@ -189,8 +192,8 @@ impl Client {
         self.attempt(call, 1).await
     }
 
-    /// Sends what has no effect (of whatever method), again when there was no answer or the peer was unwell, with
-    /// growing random pauses.
+    /// Sends what has no effect (of whatever method), again when there was no answer or the peer was unwell,
+    /// with growing random pauses.
     ///
     /// # Errors
     /// The last attempt's [`NoAnswer`].
@@ -210,8 +213,8 @@ impl Client {
         }
     }
 
-    /// Full jitter: anything between nothing and `pause × 2^(attempt − 1)`, at most ten times the first pause, so that
-    /// many readers of a peer that comes back do not come back together.
+    /// Full jitter: anything between nothing and `pause × 2^(attempt − 1)`, at most ten times the first
+    /// pause, so that many readers of a peer that comes back do not come back together.
     fn pause_after(&self, attempt: u32) -> Duration {
         let ceiling = self.limits.pause * 2u32.saturating_pow(attempt - 1).min(10);
         let mut byte = [0u8; 1];
@@ -259,8 +262,8 @@ impl Client {
     }
 }
 
-/// `is_connect` covers name look-up, connecting, its timeout and the TLS handshake: all before the first byte of the
-/// request. Everything else may have come after it.
+/// `is_connect` covers name look-up, connecting, its timeout and the TLS handshake: all before the first byte
+/// of the request. Everything else may have come after it.
 fn no_answer(error: &reqwest::Error) -> NoAnswer {
     if error.is_connect() || error.is_builder() {
         NoAnswer::NotSent(chain(error))

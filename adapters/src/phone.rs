@@ -1,11 +1,11 @@
 //! A mobile number, whole and checked, from every spelling people and rails use.
 //!
-//! The patterns are those of libphonenumber 9.0.33 for the mobile ranges of our three countries, written out: three
-//! countries do not carry a metadata file and a regex engine, and a prefix is only a hint anyway (numbers are portable);
-//! the rail has the last word.
+//! The patterns are those of libphonenumber 9.0.33 for the mobile ranges of our three countries, written out:
+//! three countries do not carry a metadata file and a regex engine, and a prefix is only a hint anyway
+//! (numbers are portable); the rail has the last word.
 //!
-//! Invariant: a `Msisdn` is E.164 of a mobile line in [`Country`]; `Debug` and `Display` mask it, and it has no serde, so
-//! that it leaves in clear only where `e164` or `digits` is written.
+//! Invariant: a `Msisdn` is E.164 of a mobile line in [`Country`]; `Debug` and `Display` mask it, and it has
+//! no serde, so that it leaves in clear only where `e164` or `digits` is written.
 
 use std::fmt;
 
@@ -74,8 +74,8 @@ fn nepal_9(second: u8, third: u8) -> bool {
 pub struct Msisdn(String);
 
 impl Msisdn {
-    /// Reads a number the way a person in Kenya writes it: `0712…`, `712…`, `254…`, `+254…`, `00254…`, `01…`, with
-    /// spaces, dashes, dots and brackets, in Western, Arabic-Indic, Persian or Devanagari digits.
+    /// Reads a number the way a person in Kenya writes it: `0712…`, `712…`, `254…`, `+254…`, `00254…`, `01…`,
+    /// with spaces, dashes, dots and brackets, in Western, Arabic-Indic, Persian or Devanagari digits.
     ///
     /// # Errors
     /// [`BadMsisdn`], which never repeats the text.
@@ -131,8 +131,8 @@ impl Msisdn {
         Country::ALL.into_iter().find(known).unwrap_or(Country::Ke)
     }
 
-    /// SHA-256 of [`Msisdn::digits`] in lower-case hex: what Daraja's older callbacks put in place of the number. The
-    /// number space is small enough to reverse it, so it is as personal as the number.
+    /// SHA-256 of [`Msisdn::digits`] in lower-case hex: what Daraja's older callbacks put in place of the
+    /// number. The number space is small enough to reverse it, so it is as personal as the number.
     pub fn hashed(&self) -> String {
         hex::encode(digest(&SHA256, self.digits().as_bytes()))
     }
@@ -157,8 +157,9 @@ impl fmt::Debug for Msisdn {
     }
 }
 
-/// A stranger's prose, fit for logs and people: one line of at most 200 characters, in which every run of seven or more
-/// digits (a phone number, as rails like to repeat it in their errors) is cut to its last three.
+/// A stranger's prose, fit for logs and people: one line of at most 200 characters, in which every run of
+/// seven or more digits (a phone number, as rails like to repeat it in their errors) is cut to its last
+/// three.
 pub fn scrub(prose: &str) -> String {
     let mut text = String::new();
     let mut run = String::new();
@@ -210,11 +211,13 @@ fn dialled(text: &str) -> Result<(bool, String), BadMsisdn> {
     if digits.is_empty() { Err(BadMsisdn::Empty) } else { Ok((plus, digits)) }
 }
 
-/// Marks people and address books put between digits, and the invisible ones that right-to-left text brings along.
+/// Marks people and address books put between digits, and the invisible ones that right-to-left text brings
+/// along.
 fn is_separator(c: char) -> bool {
     c.is_whitespace()
         || matches!(c, '-' | '.' | '(' | ')' | '[' | ']' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}')
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A decimal digit of the scripts our users write, as ASCII: Arabic-Indic, Persian, Devanagari, full width.

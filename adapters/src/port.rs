@@ -1,9 +1,9 @@
 //! Our words for the world outside: what an outcome is, who a phone is, what a payout is.
 //!
-//! Invariant: silence is `Outcome::Unknown`, never a failure. A phone number and a secret never leave through `Debug`
-//! or `Display`; whoever needs them in clear asks for them by name (`e164`, `digits`, `expose`).
-//! Absent: traits a rail must implement. Each rail is one struct with these words in its signatures; a trait appears
-//! with the second rail of a kind.
+//! Invariant: silence is `Outcome::Unknown`, never a failure. A phone number and a secret never leave through
+//! `Debug` or `Display`; whoever needs them in clear asks for them by name (`e164`, `digits`, `expose`).
+//! Absent: traits a rail must implement. Each rail is one struct with these words in its signatures; a trait
+//! appears with the second rail of a kind.
 
 use std::fmt;
 
@@ -17,15 +17,16 @@ pub use crate::phone::{BadMsisdn, Country, Msisdn, scrub};
 pub enum Outcome<T> {
     /// The other side took it, and said this.
     Done(T),
-    /// The other side read it and said no, for good. Nothing happened there, and the same call would be refused again.
+    /// The other side read it and said no, for good. Nothing happened there, and the same call would be
+    /// refused again.
     Refused {
         /// Their word for the reason, short and stable.
         code: String,
         /// Their prose, fit to show to operators.
         reason: String,
     },
-    /// This attempt surely had no effect (no connection, not let in, told to slow down): the same call may be made again
-    /// later. Says nothing of earlier attempts.
+    /// This attempt surely had no effect (no connection, not let in, told to slow down): the same call may be
+    /// made again later. Says nothing of earlier attempts.
     NotSent {
         /// What stood in the way.
         why: String,
@@ -96,8 +97,8 @@ pub enum PayoutState {
 }
 
 impl PayoutState {
-    /// Whether the rail considers the payout over. Rails do contradict themselves: what a second final word means is the
-    /// flow's to decide.
+    /// Whether the rail considers the payout over. Rails do contradict themselves: what a second final word
+    /// means is the flow's to decide.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }

@@ -1,5 +1,5 @@
-//! The ground the simulators stand on: a real HTTP server on a real socket whose connections can be cut, a record of
-//! what was heard, and a script of misbehaviour.
+//! The ground the simulators stand on: a real HTTP server on a real socket whose connections can be cut, a
+//! record of what was heard, and a script of misbehaviour.
 //!
 //! Absent: what the other side does with a request; that is each rail's `sim.rs`.
 

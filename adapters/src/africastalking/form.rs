@@ -1,7 +1,7 @@
 //! `application/x-www-form-urlencoded`, both ways.
 //!
-//! Absent: the query extractor of the web framework, which lets a repeated field pass or not depending on the type; here
-//! a field said twice is refused, as it is two answers to one question.
+//! Absent: the query extractor of the web framework, which lets a repeated field pass or not depending on the
+//! type; here a field said twice is refused, as it is two answers to one question.
 
 /// Why a form does not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

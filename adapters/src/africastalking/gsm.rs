@@ -1,7 +1,8 @@
 //! The alphabet a simple phone can show (GSM 03.38), and how long a text is in it.
 
 /// The 126 characters of the default table that print; each is one septet.
-const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿\
+const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
+¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿\
 abcdefghijklmnopqrstuvwxyzäöñüà";
 
 /// The extension table: an escape and a character, two septets.
@@ -22,8 +23,8 @@ fn width(c: char) -> Option<usize> {
     }
 }
 
-/// The text in the alphabet: typographic marks in their plain form, accents dropped where the letter remains, everything
-/// else a question mark; cut, with three points, at so many septets.
+/// The text in the alphabet: typographic marks in their plain form, accents dropped where the letter remains,
+/// everything else a question mark; cut, with three points, at so many septets.
 pub(super) fn fold(text: &str, most: usize) -> String {
     let folded: String = text.chars().map(|c| if width(c).is_some() { c } else { plain(c) }).collect();
     if septets(&folded).is_ok_and(|length| length <= most) {

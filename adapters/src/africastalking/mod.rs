@@ -1,7 +1,8 @@
 //! Africa's Talking: USSD in, short messages out.
 //!
 //! Invariant: what a person typed and what we wrote to him is never printed.
-//! Absent: authenticity of what comes in, which the vendor does not offer; addresses and a secret path are the gateway's.
+//! Absent: authenticity of what comes in, which the vendor does not offer; addresses and a secret path are
+//! the gateway's.
 
 mod form;
 mod gsm;

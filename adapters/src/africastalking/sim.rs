@@ -1,5 +1,5 @@
-//! Africa's Talking as a script: takes messages and shows them like a drawer of phones, reports on them, and dials a
-//! USSD menu hop by hop.
+//! Africa's Talking as a script: takes messages and shows them like a drawer of phones, reports on them, and
+//! dials a USSD menu hop by hop.
 
 mod dialler;
 mod page;
@@ -117,8 +117,8 @@ impl Sim {
         format!("http://{}", self.stage.addr())
     }
 
-    /// Adds to the script; the newest rule that fits a request wins. `When::Names` takes a phone's digits. `Refuse` takes
-    /// the recipient's status code (`"406"`), `Fail` the report's reason.
+    /// Adds to the script; the newest rule that fits a request wins. `When::Names` takes a phone's digits.
+    /// `Refuse` takes the recipient's status code (`"406"`), `Fail` the report's reason.
     pub fn behave(&self, when: When, behaviour: Behaviour) {
         self.shared.script.add(when, behaviour);
     }
@@ -204,9 +204,9 @@ async fn messaging(
         Behaviour::ErrorAfter(code) => return bare(code),
         _ => {}
     }
-    let number = to.e164();
+    let (number, cost) = (to.e164(), "KES 0.8000");
     recipient(
-        json!({"statusCode": 101, "number": number, "cost": "KES 0.8000", "status": "Success", "messageId": id}),
+        json!({"statusCode": 101, "number": number, "cost": cost, "status": "Success", "messageId": id}),
     )
 }
 

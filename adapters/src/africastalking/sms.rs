@@ -1,7 +1,7 @@
 //! Short messages out, and the reports on their delivery.
 //!
-//! Absent: any retry. A message that may have gone out is not sent again by this file; whether two are worse than none is
-//! for whoever knows the message.
+//! Absent: any retry. A message that may have gone out is not sent again by this file; whether two are worse
+//! than none is for whoever knows the message.
 
 use serde::Deserialize;
 
@@ -77,8 +77,8 @@ impl Sms {
 
     /// Sends one message to one phone, once. `reference` is ours, for the log; the wire has no place for it.
     ///
-    /// `Refused` is a definite no for this phone (blocked, not a mobile, no route), `NotSent` a no that may pass (the
-    /// account's balance, a hold, not let in), `Unknown` anything without a clear word.
+    /// `Refused` is a definite no for this phone (blocked, not a mobile, no route), `NotSent` a no that may
+    /// pass (the account's balance, a hold, not let in), `Unknown` anything without a clear word.
     pub async fn send(&self, to: &Msisdn, text: &str, reference: &str) -> Outcome<SmsReceipt> {
         let mut fields =
             vec![("username", self.config.username.as_str()), ("to", to.e164()), ("message", text)];
@@ -133,7 +133,8 @@ fn verdict(recipient: Recipient) -> Outcome<SmsReceipt> {
         }
         // 401 held for risk, 405 balance, 500 and 501 their own or the network's trouble.
         (401 | 405 | 500 | 501, _) => Outcome::NotSent { why: format!("{code} {status}") },
-        // 402 sender, 403 number, 404 kind of number, 406 and 409 the person does not want it, 407 no route, 502 rejected.
+        // 402 sender, 403 number, 404 kind of number, 406 and 409 the person does not want it, 407 no route,
+        // 502 rejected.
         (402 | 403 | 404 | 406 | 407 | 409 | 502, _) => {
             Outcome::Refused { code: code.to_string(), reason: status }
         }

@@ -1,7 +1,7 @@
 //! A USSD session, hop by hop: what the phone's owner has typed so far, and what he is shown next.
 //!
-//! Invariant: what was typed may be a PIN, so [`Inputs`] never prints itself; whoever stores a hop cuts the PIN's places
-//! first (`cut`).
+//! Invariant: what was typed may be a PIN, so [`Inputs`] never prints itself; whoever stores a hop cuts the
+//! PIN's places first (`cut`).
 //! Absent: session state and menus. The same hop may come twice; the gateway makes that harmless.
 
 use std::fmt;
@@ -36,8 +36,8 @@ pub struct UssdRequest {
 pub struct Inputs(Vec<String>);
 
 impl Inputs {
-    /// Splits what came in `text` at its stars. A star typed by a person is taken for a split too: the wire does not tell
-    /// them apart.
+    /// Splits what came in `text` at its stars. A star typed by a person is taken for a split too: the wire
+    /// does not tell them apart.
     pub fn split(text: &str) -> Self {
         if text.is_empty() {
             Self::default()
@@ -120,7 +120,8 @@ impl UssdReply {
         }
     }
 
-    /// The body of the answer, `text/plain`. Above 160 characters it says so in the log, as some phones cut there.
+    /// The body of the answer, `text/plain`. Above 160 characters it says so in the log, as some phones cut
+    /// there.
     ///
     /// # Errors
     /// [`BadReply`]; [`UssdReply::fit`] makes any reply one that renders.

@@ -1,8 +1,8 @@
 //! Intersend, the payout rail: orders a payout, asks where one stands, hears where one stands.
 //!
-//! Invariant: the same reference goes out with the same bytes however often it is sent, and the rail pays a reference
-//! once. No answer, an odd answer and a server error are `Unknown`: only the rail's own `failed`, heard in an answer, an
-//! inquiry or a signed callback, or a definite refusal says that nobody was paid.
+//! Invariant: the same reference goes out with the same bytes however often it is sent, and the rail pays a
+//! reference once. No answer, an odd answer and a server error are `Unknown`: only the rail's own `failed`,
+//! heard in an answer, an inquiry or a signed callback, or a definite refusal says that nobody was paid.
 //! Absent: any conclusion from an unknown reference (404): the order may still be on its way.
 
 mod sign;
@@ -16,8 +16,8 @@ use chrono::{DateTime, Utc};
 use crate::http::{Answer, Call, Client};
 use crate::port::{Outcome, PayoutOrder, PayoutStatus, Secret, scrub};
 
-/// How long a signed callback stays fresh, either way, in seconds: clocks differ and queues hold, a replay a day later
-/// is not news.
+/// How long a signed callback stays fresh, either way, in seconds: clocks differ and queues hold, a replay a
+/// day later is not news.
 pub const FRESH_S: i64 = 300;
 
 /// Where Intersend is and who we are to it.
@@ -61,9 +61,9 @@ impl Intersend {
 
     /// Orders a payout, once; to be repeated with the same order while nothing definite is heard.
     ///
-    /// `Done` is the rail's standing (usually pending), `Refused` its definite no to a malformed order (400, 422),
-    /// `NotSent` no connection or not let in (401, 403, 429), `Unknown` everything else, a conflict over the reference
-    /// (409) included.
+    /// `Done` is the rail's standing (usually pending), `Refused` its definite no to a malformed order (400,
+    /// 422), `NotSent` no connection or not let in (401, 403, 429), `Unknown` everything else, a conflict
+    /// over the reference (409) included.
     pub async fn send(&self, order: &PayoutOrder, now: DateTime<Utc>) -> Outcome<PayoutStatus> {
         let Ok(body) = serde_json::to_vec(&wire::Order::of(order)) else {
             return Outcome::NotSent { why: "order does not serialise".to_owned() };

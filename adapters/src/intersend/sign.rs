@@ -1,5 +1,5 @@
-//! Intersend's signature: `sha256=` and the hex of HMAC-SHA256 under the shared secret, over the timestamp, a point, and
-//! the body byte by byte (nothing after the point for a GET).
+//! Intersend's signature: `sha256=` and the hex of HMAC-SHA256 under the shared secret, over the timestamp, a
+//! point, and the body byte by byte (nothing after the point for a GET).
 //!
 //! Invariant: a signature is compared in constant time and before the body is parsed.
 

@@ -1,5 +1,5 @@
-//! Intersend as a script: verifies who asks, pays a reference once from a float, and calls back, over real HTTP and in
-//! whatever manner it is told.
+//! Intersend as a script: verifies who asks, pays a reference once from a float, and calls back, over real
+//! HTTP and in whatever manner it is told.
 
 mod till;
 
@@ -196,7 +196,7 @@ async fn send(
 ) -> Response {
     shared.record.keep(&parts, &body);
     if let Err(refused) = shared.admit(&parts, &body) {
-        return refused;
+        return *refused;
     }
     let (order, minor) = match shared.read(&body) {
         Ok(read) => read,
@@ -244,24 +244,28 @@ async fn send(
 async fn look(State(shared): State<Arc<Shared>>, Path(reference): Path<String>, parts: Parts) -> Response {
     shared.record.keep(&parts, b"");
     if let Err(refused) = shared.admit(&parts, b"") {
-        return refused;
+        return *refused;
     }
     shared.standing(StatusCode::OK, &reference)
 }
 
 impl Shared {
-    fn admit(&self, parts: &Parts, body: &[u8]) -> Result<(), Response> {
+    fn admit(&self, parts: &Parts, body: &[u8]) -> Result<(), Box<Response>> {
         let value = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let bearer = format!("Bearer {}", self.options.key.expose());
         let timestamp = value(TIMESTAMP);
         if value(header::AUTHORIZATION.as_str()) != bearer {
-            return Err(refusal(StatusCode::UNAUTHORIZED, "unauthorized", "no such key"));
+            return Err(Box::new(refusal(StatusCode::UNAUTHORIZED, "unauthorized", "no such key")));
         }
         if !is_fresh(timestamp, self.clock.now()) {
-            return Err(refusal(StatusCode::UNAUTHORIZED, "stale", "timestamp is not near now"));
+            return Err(Box::new(refusal(StatusCode::UNAUTHORIZED, "stale", "timestamp is not near now")));
         }
         if !is_signed(&self.options.secret, timestamp, body, value(SIGNATURE)) {
-            return Err(refusal(StatusCode::UNAUTHORIZED, "bad_signature", "signature does not match"));
+            return Err(Box::new(refusal(
+                StatusCode::UNAUTHORIZED,
+                "bad_signature",
+                "signature does not match",
+            )));
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The adapter against the simulated rail over real HTTP: what goes out byte by byte, and what every misbehaviour means.
+//! The adapter against the simulated rail over real HTTP: what goes out byte by byte, and what every
+//! misbehaviour means.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -282,7 +283,8 @@ fn a_callback_must_be_fresh_signed_and_read() {
         let signature = sign::sign(&config.secret, at, body.as_bytes());
         rail.heard(at, &signature, body.as_bytes(), now())
     };
-    let body = r#"{"reference":"P_1","transaction_reference":"X","status":"completed","amount":1200.00,"currency":"KES","fee":"0.00","reason":""}"#;
+    let body = r#"{"reference":"P_1","transaction_reference":"X","status":"completed",
+        "amount":1200.00,"currency":"KES","fee":"0.00","reason":""}"#;
     let status = heard("1763632800", body).unwrap();
     assert_eq!((status.money, status.fee, status.reason), (Some(kes("1200")), None, None));
     assert!(heard("1763633100", body).is_ok() && heard("1763632500", body).is_ok());

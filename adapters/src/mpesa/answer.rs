@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-/// The answer to every confirmation, whatever we make of it: the money has moved, and an error would not move it back.
+/// The answer to every confirmation, whatever we make of it: the money has moved, and an error would not move
+/// it back.
 pub const ACK: &str = r#"{"ResultCode":0,"ResultDesc":"Success"}"#;
 
 /// Why a payment is turned away at validation; the code picks the message the payer gets.
@@ -57,8 +58,8 @@ pub fn reject(why: Reject) -> String {
 }
 
 fn verdict(verdict: &Verdict<'_>) -> String {
-    // Three texts always serialise; the fallback is Daraja's "accept", since money refused by our own fault is worse
-    // than money in suspense.
+    // Three texts always serialise; the fallback is Daraja's "accept", since money refused by our own fault
+    // is worse than money in suspense.
     serde_json::to_string(verdict)
         .unwrap_or_else(|_| r#"{"ResultCode":"0","ResultDesc":"Accepted"}"#.to_owned())
 }

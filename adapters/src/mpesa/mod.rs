@@ -1,9 +1,10 @@
 //! M-Pesa as a paybill hears it: reads what Daraja posts about a customer's payment, and words the answers.
 //!
-//! Invariant: an amount is read digit by digit from the bytes that came; a payment is told apart by its receipt
-//! (`TransID`); the payer's number is taken in whichever of its three forms it comes.
-//! Absent: names and balances, which we have no use for (they stay in the stored raw body); any judgement on whose money
-//! it is; authenticity, which Daraja gives none of (addresses and a secret path are the gateway's).
+//! Invariant: an amount is read digit by digit from the bytes that came; a payment is told apart by its
+//! receipt (`TransID`); the payer's number is taken in whichever of its three forms it comes.
+//! Absent: names and balances, which we have no use for (they stay in the stored raw body); any judgement on
+//! whose money it is; authenticity, which Daraja gives none of (addresses and a secret path are the
+//! gateway's).
 
 pub mod answer;
 pub mod register;
@@ -20,7 +21,8 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use crate::port::Msisdn;
 use wire::{Field, Notice};
 
-/// The addresses Safaricom publishes as the sources of its callbacks: the default of the gateway's allow-list.
+/// The addresses Safaricom publishes as the sources of its callbacks: the default of the gateway's
+/// allow-list.
 pub const SOURCES: [&str; 12] = [
     "196.201.214.200",
     "196.201.214.206",
@@ -48,7 +50,8 @@ pub struct C2b {
     pub money: Money,
     /// The paybill it was paid to; `None` when the notice does not say, which means ours.
     pub shortcode: Option<String>,
-    /// What the payer typed as account number: trimmed, at most 64 characters, otherwise as typed. May be empty.
+    /// What the payer typed as account number: trimmed, at most 64 characters, otherwise as typed. May be
+    /// empty.
     pub typed_ref: String,
     /// Who paid.
     pub payer: Payer,
@@ -88,8 +91,8 @@ impl Payer {
         Payer::Other(clean(text))
     }
 
-    /// Whether this may be the person with that number: equal, of the same hash, or not contradicted by the mask. A
-    /// mask fits about a million numbers, so a yes is a hint and a no is a fact.
+    /// Whether this may be the person with that number: equal, of the same hash, or not contradicted by the
+    /// mask. A mask fits about a million numbers, so a yes is a hint and a no is a fact.
     pub fn may_be(&self, phone: &Msisdn) -> bool {
         match self {
             Payer::Clear(own) => own == phone,
@@ -129,7 +132,8 @@ impl fmt::Debug for Payer {
     }
 }
 
-/// Why a notice could not be read: the field (`body` for the whole) and what is wrong with it, without its content.
+/// Why a notice could not be read: the field (`body` for the whole) and what is wrong with it, without its
+/// content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {reason}")]
 pub struct BadConfirmation {
@@ -141,9 +145,9 @@ pub struct BadConfirmation {
 
 /// Reads a C2B confirmation: money that came.
 ///
-/// # Errors
-/// [`BadConfirmation`] when the body is not a JSON object with each field at most once, or `TransID`, `TransAmount`,
-/// `MSISDN` or `BillRefNumber` is missing, or the receipt or the amount is not one. The rail is to be answered as always.
+/// # Errors [`BadConfirmation`] when the body is not a JSON object with each field at most once, or
+/// `TransID`, `TransAmount`, `MSISDN` or `BillRefNumber` is missing, or the receipt or the amount is not one.
+/// The rail is to be answered as always.
 pub fn read_confirmation(raw: &[u8]) -> Result<C2b, BadConfirmation> {
     let notice = parse(raw)?;
     let receipt = receipt(required("TransID", notice.trans_id)?)?;
@@ -215,7 +219,8 @@ fn nairobi(text: &str) -> Option<DateTime<Utc>> {
     Some(local.and_local_timezone(FixedOffset::east_opt(NAIROBI_S)?).single()?.to_utc())
 }
 
-/// What a person typed, fit to be stored: no control characters (Postgres text takes no NUL), a bounded length.
+/// What a person typed, fit to be stored: no control characters (Postgres text takes no NUL), a bounded
+/// length.
 fn clean(text: &str) -> String {
     let kept: String = text.chars().filter(|c| !c.is_control()).take(64).collect();
     kept.trim().to_owned()

@@ -1,7 +1,8 @@
 //! Registering our two URLs with Daraja, once a shortcode.
 //!
-//! Absent: sending it. It needs an access token and is done once by hand in production (`docs/runbooks`); the request is
-//! built and checked here so that a URL Daraja would filter out is found at start-up, not on the first payment.
+//! Absent: sending it. It needs an access token and is done once by hand in production (`docs/runbooks`); the
+//! request is built and checked here so that a URL Daraja would filter out is found at start-up, not on the
+//! first payment.
 
 use serde::Serialize;
 
@@ -78,7 +79,8 @@ pub fn check_url(url: &str) -> Result<(), BadUrl> {
     check_words(&lower)
 }
 
-/// Whether a URL or a path is free of the words Daraja filters; for a path of ours whose host is not known yet.
+/// Whether a URL or a path is free of the words Daraja filters; for a path of ours whose host is not known
+/// yet.
 ///
 /// # Errors
 /// [`BadUrl::Forbidden`].

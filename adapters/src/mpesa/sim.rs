@@ -1,5 +1,5 @@
-//! A customer with a phone, and Daraja between him and us: posts validations and confirmations to the gateway's doors
-//! over real HTTP, in every manner in which they are known to come.
+//! A customer with a phone, and Daraja between him and us: posts validations and confirmations to the
+//! gateway's doors over real HTTP, in every manner in which they are known to come.
 
 use std::time::Duration;
 
@@ -248,8 +248,8 @@ impl Shown {
     }
 }
 
-/// A receipt in M-Pesa's manner: year, month and day as letters, then seven characters, here a count. The same count on
-/// the same day is the same receipt.
+/// A receipt in M-Pesa's manner: year, month and day as letters, then seven characters, here a count. The
+/// same count on the same day is the same receipt.
 pub fn receipt(at: DateTime<Utc>, count: u32) -> String {
     const DIGITS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let day = nairobi(at);

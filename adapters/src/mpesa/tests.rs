@@ -70,7 +70,8 @@ fn with(field: &str, value: serde_json::Value) -> Result<C2b, BadConfirmation> {
 
 #[test]
 fn numbers_in_place_of_texts_are_read_by_their_digits() {
-    let raw = br#"{"TransID":"UKK71XQ4ZD","TransAmount":5.00,"MSISDN":254712345126,"BillRefNumber":12,"TransTime":20261120101530}"#;
+    let raw = br#"{"TransID":"UKK71XQ4ZD","TransAmount":5.00,"MSISDN":254712345126,
+        "BillRefNumber":12,"TransTime":20261120101530}"#;
     let read = read_confirmation(raw).unwrap();
     assert_eq!((read.money.decimal().as_str(), read.typed_ref.as_str()), ("5.00", "12"));
     assert_eq!(read.payer, Payer::Clear(phone()));
@@ -128,7 +129,8 @@ fn a_body_that_is_no_object_is_refused_whole() {
     ] {
         assert_eq!(read_confirmation(raw).unwrap_err().field, "body");
     }
-    let twice = br#"{"TransID":"A1","TransAmount":"5","TransAmount":"500","MSISDN":"254712345126","BillRefNumber":"x"}"#;
+    let twice = br#"{"TransID":"A1","TransAmount":"5","TransAmount":"500",
+        "MSISDN":"254712345126","BillRefNumber":"x"}"#;
     assert!(read_confirmation(twice).unwrap_err().reason.starts_with("has a field twice"));
     let marked = [b"\xef\xbb\xbf", CLEAR].concat();
     assert!(read_confirmation(&marked).is_ok(), "a byte order mark is not our payer's fault");
@@ -150,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn what_the_simulator_writes_is_read_back(minor in 1i64..=25_000_000, count in any::<u32>(), form in 0..3u8) {
+    fn what_is_written_is_read_back(minor in 1i64..=25_000_000, count in any::<u32>(), form in 0..3u8) {
         let amount = amana_ledger::money::decimal(Asset::Kes, minor);
         let mut payment = payment(count);
         payment.amount = amount.clone();

@@ -1,10 +1,11 @@
-//! Daraja's own words for a customer's payment to a paybill: fields as they are spelt there, in the shapes they are seen in.
+//! Daraja's own words for a customer's payment to a paybill: fields as they are spelt there, in the shapes
+//! they are seen in.
 
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
-/// A C2B validation or confirmation, both of which have the same fields. By the page all are strings; samples have
-/// numbers, nulls and absent fields too, so every one is read as whatever it is.
+/// A C2B validation or confirmation, both of which have the same fields. By the page all are strings; samples
+/// have numbers, nulls and absent fields too, so every one is read as whatever it is.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Notice {
@@ -33,7 +34,8 @@ impl Field {
         match value {
             None | Some(Value::Null) => Field::Absent,
             Some(Value::String(text)) => Field::Text(text.trim().to_owned()),
-            // `arbitrary_precision` keeps a number's own digits: 5.00 stays "5.00", nothing passes through a float.
+            // `arbitrary_precision` keeps a number's own digits: 5.00 stays "5.00", nothing passes through a
+            // float.
             Some(Value::Number(number)) => Field::Text(Number::to_string(&number)),
             Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Field::Odd,
         }

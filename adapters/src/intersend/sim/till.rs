@@ -1,4 +1,5 @@
-//! What the simulated rail knows: its float, and every payout it was ever asked for, kept in a file if asked to.
+//! What the simulated rail knows: its float, and every payout it was ever asked for, kept in a file if asked
+//! to.
 //!
 //! Invariant: a reference is debited at most once at a time, and its order never changes.
 
@@ -135,8 +136,8 @@ impl Till {
         }
     }
 
-    /// Written beside and renamed, so that a crash leaves the old file or the new one; readable by its owner only, as it
-    /// holds phone numbers.
+    /// Written beside and renamed, so that a crash leaves the old file or the new one; readable by its owner
+    /// only, as it holds phone numbers.
     pub(super) fn save(&self, file: &Path) -> io::Result<()> {
         let beside = file.with_extension("new");
         let mut options = std::fs::OpenOptions::new();
