@@ -509,7 +509,7 @@ begin
         if new.no <> 1 then
             perform ledger.refuse('batch_continues', format('batch %s of %s has no predecessor', new.no, new.book));
         end if;
-        select 0 as no, 1 as next_posting, 0 as accounts, decode(repeat('00', 32), 'hex') as root,
+        select 0::bigint as no, 1::bigint as next_posting, 0::bigint as accounts, decode(repeat('00', 32), 'hex') as root,
             '-infinity'::timestamptz as recorded_at into p;
         if not exists (select from ledger.book where book = new.book) then
             perform ledger.refuse('batch_book', format('book %s does not exist', new.book));
