@@ -170,7 +170,7 @@ async fn silence_and_server_errors_are_unknown_and_asked_about() {
 #[tokio::test]
 async fn late_is_unknown_to_the_hasty() {
     let (sim, _) = pair().await;
-    let hasty = rail(&sim, client().with_deadline(Duration::from_millis(50)).unwrap());
+    let hasty = rail(&sim, client().with_deadline(Duration::from_millis(50)));
     sim.behave(When::Next(1), Behaviour::Late(Duration::from_secs(20)));
     assert!(matches!(hasty.send(&order(REFERENCE), now()).await, Outcome::Unknown { .. }));
     assert_eq!(sim.payouts().len(), 1, "it acted all the same");
