@@ -4,7 +4,6 @@
 //! Absent: what the other side does with a request; that is each rail's `sim.rs`.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -93,7 +92,7 @@ impl Script {
 }
 
 /// A request as it was heard.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// The HTTP method.
     pub method: String,
@@ -109,13 +108,6 @@ impl Seen {
     /// The first header of that (lower-case) name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
-    }
-}
-
-/// Headers carry keys and bodies carry phones.
-impl fmt::Debug for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({} bytes)", self.method, self.path, self.body.len())
     }
 }
 

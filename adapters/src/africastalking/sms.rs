@@ -116,13 +116,11 @@ fn taken(answer: &Answer) -> Outcome<SmsReceipt> {
     let Ok(reply) = serde_json::from_slice::<Reply>(&answer.body) else {
         return odd("in words that do not read");
     };
-    let mut recipients = reply.message.recipients;
-    match (recipients.pop(), recipients.is_empty()) {
-        (Some(recipient), true) => verdict(recipient),
+    let Ok([recipient]) = <[Recipient; 1]>::try_from(reply.message.recipients) else {
         // With no recipient the reason stands in the message: an unknown sender, an empty account.
-        (None, _) => Outcome::NotSent { why: scrub(&reply.message.message.unwrap_or_default()) },
-        (Some(_), false) => odd("about more than one phone"),
-    }
+        return Outcome::NotSent { why: scrub(&reply.message.message.unwrap_or_default()) };
+    };
+    verdict(recipient)
 }
 
 /// The codes' meanings are those of the vendor's table as several clients copy it.
