@@ -17,9 +17,11 @@ create table inbox.callback (
     reason    text,                        -- why, in words that carry no personal data
     subject   text,                        -- what it turned out to be about: an escrow, a payout, a receipt
     judged_at timestamptz,
+    due_at    timestamptz not null,        -- when to judge it; later after a pass that failed
+    tries     integer not null default 0,  -- how many passes failed
     constraint callback_judged check ((verdict is null) = (judged_at is null))
 );
-create index callback_unjudged on inbox.callback (heard_at) where verdict is null;
+create index callback_unjudged on inbox.callback (due_at) where verdict is null;
 create index callback_judged on inbox.callback (judged_at) where verdict is not null;
 grant select, insert, update on inbox.callback to amana_app;
 
@@ -118,6 +120,7 @@ create table flow.payout (
     status      text not null,
     provider_id text,
     fee         bigint,
+    holds       integer not null default 0,   -- how often the money was set aside: part of the key of each hold
     created_at  timestamptz not null,
     updated_at  timestamptz not null,
     constraint payout_once unique (escrow, beneficiary),
@@ -219,8 +222,7 @@ create index event_kind on chain.event (kind);
 
 create table chain.cursor (
     contract   text primary key,
-    position   text,
-    ledger     bigint not null,
+    position   jsonb not null,             -- from where to read on
     checked_at timestamptz not null
 );
 grant select, insert, update on chain.intent, chain.attempt, chain.cursor, chain.channel, chain.event to amana_app;

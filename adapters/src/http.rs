@@ -158,30 +158,35 @@ impl fmt::Debug for Client {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the one client the ban points to")]
+fn builder(limits: &Limits) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .connect_timeout(limits.connect)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent(concat!("amana/", env!("CARGO_PKG_VERSION")))
+}
+
 impl Client {
     /// A client that keeps these limits; chance (for the pauses) is the caller's.
     ///
     /// # Errors
-    /// When the platform's trust store cannot be read.
-    #[expect(clippy::disallowed_methods, reason = "this is the one client the ban points to")]
+    /// When no client can be built at all.
     pub fn new(limits: Limits, rng: Arc<dyn Rng>) -> Result<Self, NoAnswer> {
-        let inner = reqwest::Client::builder()
-            .connect_timeout(limits.connect)
-            .timeout(limits.deadline)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("amana/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| NoAnswer::NotSent(chain(&error)))?;
-        Ok(Self { inner, limits, rng })
+        let bare = || builder(&limits).tls_certs_only([]).build();
+        // On a machine without any root certificate no peer over https can be believed, but the peers on the
+        // machine itself need none: such calls then fail one by one, as not sent.
+        let inner = builder(&limits).build().or_else(|error| {
+            tracing::warn!(error = chain(&error), "no trust store: https peers will not be reached");
+            bare()
+        });
+        Ok(Self { inner: inner.map_err(|error| NoAnswer::NotSent(chain(&error)))?, limits, rng })
     }
 
     /// The same client with another deadline for one attempt.
-    ///
-    /// # Errors
-    /// As [`Client::new`].
-    pub fn with_deadline(&self, deadline: Duration) -> Result<Self, NoAnswer> {
-        Self::new(Limits { deadline, ..self.limits.clone() }, self.rng.clone())
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { limits: Limits { deadline, ..self.limits.clone() }, ..self.clone() }
     }
 
     /// Sends what may have an effect: once.
@@ -240,7 +245,11 @@ impl Client {
     async fn exchange(&self, call: &Call) -> Result<Answer, NoAnswer> {
         let unsendable = |what: &str| NoAnswer::NotSent(format!("{what} cannot be sent"));
         let url = Url::parse(&call.url).map_err(|_| unsendable("url"))?;
-        let mut request = self.inner.request(call.method.clone(), url).body(call.body.clone());
+        let mut request = self
+            .inner
+            .request(call.method.clone(), url)
+            .body(call.body.clone())
+            .timeout(self.limits.deadline);
         for (name, value) in &call.headers {
             let mut sent = HeaderValue::from_str(value).map_err(|_| unsendable(name))?;
             sent.set_sensitive(true);
@@ -365,7 +374,7 @@ pub(crate) mod tests {
             matches!(client().tell(&call).await, Err(NoAnswer::Unknown(_))),
             "the line was cut after the request"
         );
-        let hasty = client().with_deadline(Duration::from_millis(30)).unwrap();
+        let hasty = client().with_deadline(Duration::from_millis(30));
         let slow = hasty.ask(&Call::get("test", format!("{url}/slow"))).await;
         assert!(matches!(slow, Err(NoAnswer::Unknown(why)) if why.starts_with("timed out")));
         drop(stage);
@@ -375,7 +384,7 @@ pub(crate) mod tests {
         assert!(!why.contains("0712345678"), "{why}");
         for url in ["http://no-such-host.invalid/", "not a url", "http://["] {
             assert!(
-                matches!(client().ask(&Call::get("test", url)).await, Err(NoAnswer::NotSent(_))),
+                matches!(client().tell(&Call::get("test", url)).await, Err(NoAnswer::NotSent(_))),
                 "{url}"
             );
         }

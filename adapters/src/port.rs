@@ -17,8 +17,8 @@ pub use crate::phone::{BadMsisdn, Country, Msisdn, scrub};
 pub enum Outcome<T> {
     /// The other side took it, and said this.
     Done(T),
-    /// The other side read it and said no, for good. Nothing happened there, and the same call would be
-    /// refused again.
+    /// The other side read it and said no, for good: this attempt had no effect, and the same call would be
+    /// refused again. An earlier attempt of unknown end may have had one all the same.
     Refused {
         /// Their word for the reason, short and stable.
         code: String,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use amana_adapters::africastalking::Sms;
 use amana_adapters::intersend::Intersend;
-use amana_adapters::stellar::Stellar;
+use amana_adapters::stellar::{Keypair, Stellar};
 use amana_ledger::id::{Clock, Rng};
 
 use crate::config::Config;
@@ -31,4 +31,6 @@ pub struct App {
     pub sms: Sms,
     /// The chain.
     pub chain: Stellar,
+    /// The accounts that pay the chain's fees, one open transaction each.
+    pub channels: Vec<Keypair>,
 }

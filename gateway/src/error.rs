@@ -140,9 +140,27 @@ impl From<Refusal> for Error {
     }
 }
 
-impl<T: Into<Fault>> From<T> for Error {
-    fn from(fault: T) -> Self {
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl From<amana_ledger::Fault> for Error {
+    fn from(fault: amana_ledger::Fault) -> Self {
         Self::Fault(fault.into())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Fault(error.into())
     }
 }
 

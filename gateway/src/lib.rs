@@ -2,7 +2,15 @@
 //!
 //! Invariant: `http` and `console` hold no rule, `trade` never posts, only `flows` and `recon` move money.
 
+pub mod app;
 pub mod config;
 pub mod db;
 pub mod embedded;
 pub mod error;
+pub mod events;
+pub mod flows;
+pub mod inbox;
+pub mod outbox;
+pub mod people;
+pub mod privacy;
+pub mod worker;

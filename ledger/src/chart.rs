@@ -105,7 +105,7 @@ fn word(text: &str) -> bool {
 }
 
 text_names!(BookId, Shortcode, Rail);
-text_column!(BookId, Shortcode, Rail);
+text_column!(BookId, Shortcode, Rail, Account);
 
 /// What an account is in a balance sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

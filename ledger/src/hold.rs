@@ -91,11 +91,6 @@ impl Hold {
         }
     }
 
-    /// The hold after a step.
-    pub(crate) fn after(&self, step: &Step) -> Self {
-        Self { left: step.left, verb: step.verb, ..self.clone() }
-    }
-
     fn open(&self) -> Result<Amount, Rejection> {
         self.left.ok_or(Rejection::HoldClosed { hold: self.id, state: self.verb.word() })
     }
@@ -131,6 +126,10 @@ mod tests {
         }
     }
 
+    fn after(hold: &Hold, step: &Step) -> Hold {
+        Hold { left: step.left, verb: step.verb, ..hold.clone() }
+    }
+
     fn part(minor: i64) -> Option<Money> {
         Some(Money::new(Asset::Kes, minor).unwrap())
     }
@@ -145,10 +144,10 @@ mod tests {
         let held = hold(100, None);
         let first = held.settle(part(30), false, at(0)).unwrap();
         assert_eq!(amounts(first), (30, 0, 70));
-        let held = held.after(&first);
+        let held = after(&held, &first);
         let last = held.settle(part(60), true, at(0)).unwrap();
         assert_eq!(amounts(last), (60, 10, 0));
-        let closed = held.after(&last);
+        let closed = after(&held, &last);
         let refusal = Rejection::HoldClosed { hold: closed.id, state: "settled" };
         assert_eq!(closed.settle(None, true, at(0)), Err(refusal.clone()));
         assert_eq!(closed.void(), Err(refusal.clone()));

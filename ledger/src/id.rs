@@ -100,7 +100,7 @@ macro_rules! text_column {
                 &self,
                 buf: &mut sqlx::postgres::PgArgumentBuffer,
             ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
-                <&str as sqlx::Encode<'q, sqlx::Postgres>>::encode(self.as_str(), buf)
+                <String as sqlx::Encode<'q, sqlx::Postgres>>::encode(self.to_string(), buf)
             }
         }
 

@@ -84,6 +84,13 @@ pub fn float_move_in(intent: Intent, to: Account, amount: Money) -> Transfer {
     intent.transfer(Event::FloatMoveIn, vec![posting(to, Account::ClearingFloat, amount)])
 }
 
+/// The platform's fee on an amount, in basis points (1/10,000), rounded down: the payee never loses the fraction.
+#[must_use]
+pub fn fee(amount: Money, bps: u32) -> Option<Money> {
+    let minor = i128::from(amount.minor()) * i128::from(bps) / 10_000;
+    i64::try_from(minor).ok().and_then(|minor| Money::new(amount.asset, minor).ok())
+}
+
 /// A confirmed collection whose owner is known: the escrow's part is minted, the excess is the employer's own.
 pub fn collection_booked(
     intent: Intent,

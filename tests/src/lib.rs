@@ -2,9 +2,8 @@
 //!
 //! Invariant: no test sleeps on a guess, reads the real clock, or calls a provider.
 
-#[path = "../../gateway/src/embedded/cluster.rs"]
-pub mod cluster;
 pub mod pg;
+pub mod schema;
 
 #[cfg(test)]
 mod tests {

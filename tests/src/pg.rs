@@ -1,7 +1,7 @@
 //! A private Postgres for this test binary, and a fresh migrated database for whoever asks.
 //!
-//! Invariant: the migrations run once a binary; every database is a copy of that one template, so no test sees
-//! another's rows.
+//! Invariant: the migrations run once a binary; every database is a copy of that one template, so no test
+//! sees another's rows.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 
-use crate::cluster::Cluster;
+use amana_gateway::embedded::cluster::Cluster;
 
 /// Every migration of the house, in order.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
@@ -64,7 +64,8 @@ pub async fn empty() -> PgPool {
 async fn create(template: Option<&str>) -> String {
     let cluster = tokio::task::spawn_blocking(cluster).await.expect("the cluster starts");
     let name = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    // Copying the template's files is quicker than writing them through the log, and nothing here must survive.
+    // Copying the template's files is quicker than writing them through the log, and nothing here must
+    // survive.
     let sql = match template {
         Some(template) => format!("create database {name} template {template} strategy file_copy"),
         None => format!("create database {name} template template0"),

@@ -116,11 +116,13 @@ fn taken(answer: &Answer) -> Outcome<SmsReceipt> {
     let Ok(reply) = serde_json::from_slice::<Reply>(&answer.body) else {
         return odd("in words that do not read");
     };
-    let Ok([recipient]) = <[Recipient; 1]>::try_from(reply.message.recipients) else {
+    let mut recipients = reply.message.recipients;
+    match (recipients.pop(), recipients.is_empty()) {
+        (Some(recipient), true) => verdict(recipient),
         // With no recipient the reason stands in the message: an unknown sender, an empty account.
-        return Outcome::NotSent { why: scrub(&reply.message.message.unwrap_or_default()) };
-    };
-    verdict(recipient)
+        (None, _) => Outcome::NotSent { why: scrub(&reply.message.message.unwrap_or_default()) },
+        (Some(_), false) => odd("about more than one phone"),
+    }
 }
 
 /// The codes' meanings are those of the vendor's table as several clients copy it.

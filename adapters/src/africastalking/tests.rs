@@ -129,6 +129,9 @@ async fn the_vendors_own_answers() {
     assert_eq!(receipt.message_id, "ATXid_7c1e0d9b2f");
     let empty = r#"{"SMSMessageData":{"Message":"InvalidSenderId","Recipients":[]}}"#;
     assert_eq!(answered(201, empty).await, Outcome::NotSent { why: "InvalidSenderId".into() });
+    let two = r#"{"SMSMessageData":{"Recipients":[
+        {"statusCode":101,"messageId":"a"},{"statusCode":101,"messageId":"b"}]}}"#;
+    assert!(matches!(answered(201, two).await, Outcome::Unknown { .. }));
     assert!(matches!(answered(200, "<xml/>").await, Outcome::Unknown { .. }));
     assert!(matches!(answered(400, "no message to +254712345126").await,
         Outcome::Refused { reason, .. } if reason == "no message to +***126"));

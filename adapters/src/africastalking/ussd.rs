@@ -93,12 +93,20 @@ pub fn read_ussd(raw: &[u8]) -> Result<UssdRequest, BadForm> {
 }
 
 /// What the phone shows next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum UssdReply {
     /// And asks for an answer.
     Con(String),
     /// And hangs up.
     End(String),
+}
+
+/// Screens name people and sums.
+impl fmt::Debug for UssdReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if matches!(self, UssdReply::Con(_)) { "Con" } else { "End" };
+        write!(f, "{kind}({} characters)", self.text().chars().count())
+    }
 }
 
 /// Why a reply cannot be shown.

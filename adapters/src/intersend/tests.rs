@@ -106,8 +106,8 @@ async fn ear(rail: Intersend, failures: usize) -> Ear {
 async fn told(behaviour: Behaviour, failures: usize) -> (Sim, Intersend, Vec<PayoutState>) {
     let (_unused, words) = pair().await;
     let ear = ear(words, failures).await;
-    let options = Options { callback_url: Some(ear.url.clone()), ..options() };
-    let sim = Sim::start(options, client(), Arc::new(Still)).await.unwrap();
+    let sim = Sim::start(options(), client(), Arc::new(Still)).await.unwrap();
+    sim.call_back_to(&ear.url);
     let rail = rail(&sim, client());
     sim.behave(When::Always, behaviour);
     done(rail.send(&order(REFERENCE), now()).await);
@@ -170,7 +170,7 @@ async fn silence_and_server_errors_are_unknown_and_asked_about() {
 #[tokio::test]
 async fn late_is_unknown_to_the_hasty() {
     let (sim, _) = pair().await;
-    let hasty = rail(&sim, client().with_deadline(Duration::from_millis(50)).unwrap());
+    let hasty = rail(&sim, client().with_deadline(Duration::from_millis(50)));
     sim.behave(When::Next(1), Behaviour::Late(Duration::from_secs(20)));
     assert!(matches!(hasty.send(&order(REFERENCE), now()).await, Outcome::Unknown { .. }));
     assert_eq!(sim.payouts().len(), 1, "it acted all the same");

@@ -18,7 +18,7 @@ use std::fmt;
 use amana_ledger::money::{Asset, Money};
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 
-use crate::port::Msisdn;
+use crate::port::{Msisdn, scrub};
 use wire::{Field, Notice};
 
 /// The addresses Safaricom publishes as the sources of its callbacks: the default of the gateway's
@@ -42,7 +42,7 @@ pub const SOURCES: [&str; 12] = [
 const NAIROBI_S: i32 = 3 * 60 * 60;
 
 /// A customer's payment as Daraja tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct C2b {
     /// M-Pesa's receipt, unique at the shortcode; upper case.
     pub receipt: String,
@@ -61,6 +61,20 @@ pub struct C2b {
     pub kind: Option<String>,
     /// What we answered as `ThirdPartyTransID` at validation, echoed here.
     pub validation_id: Option<String>,
+}
+
+/// People type their own number as account number, so that is shown scrubbed.
+impl fmt::Debug for C2b {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("C2b")
+            .field("receipt", &self.receipt)
+            .field("money", &self.money)
+            .field("shortcode", &self.shortcode)
+            .field("typed_ref", &scrub(&self.typed_ref))
+            .field("payer", &self.payer)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who paid, as far as Daraja lets us know.
@@ -146,8 +160,8 @@ pub struct BadConfirmation {
 /// Reads a C2B confirmation: money that came.
 ///
 /// # Errors [`BadConfirmation`] when the body is not a JSON object with each field at most once, or
-/// `TransID`, `TransAmount`, `MSISDN` or `BillRefNumber` is missing, or the receipt or the amount is not one.
-/// The rail is to be answered as always.
+/// `TransID`, `TransAmount`, `MSISDN` or `BillRefNumber` is missing, or the receipt, the amount or the
+/// paybill does not read. The rail is to be answered as always.
 pub fn read_confirmation(raw: &[u8]) -> Result<C2b, BadConfirmation> {
     let notice = parse(raw)?;
     let receipt = receipt(required("TransID", notice.trans_id)?)?;
@@ -161,10 +175,15 @@ pub fn read_confirmation(raw: &[u8]) -> Result<C2b, BadConfirmation> {
         Field::Absent => return Err(bad("BillRefNumber", "is missing".to_owned())),
         Field::Odd => return Err(bad("BillRefNumber", "is not a text".to_owned())),
     };
+    // A missing paybill means ours; one that does not read may be anybody's.
+    let shortcode = match Field::of(notice.business_short_code) {
+        Field::Odd => return Err(bad("BusinessShortCode", "is not a text".to_owned())),
+        field => field.filled(),
+    };
     Ok(C2b {
         receipt,
         money,
-        shortcode: Field::of(notice.business_short_code).filled(),
+        shortcode,
         typed_ref,
         payer,
         at: Field::of(notice.trans_time).filled().and_then(|text| nairobi(&text)),

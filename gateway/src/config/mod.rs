@@ -1,7 +1,7 @@
 //! The environment, read once and turned into types; whatever is wrong with it is named, all at once.
 //!
-//! Invariant: nothing else reads the environment. Secrets do not show in Debug. The keys of the contract's admin and
-//! arbiter are never loaded here.
+//! Invariant: nothing else reads the environment. Secrets do not show in Debug. The keys of the contract's
+//! admin and arbiter are never loaded here.
 //! Absent: command-line options, which are words in `main.rs`.
 
 use std::fmt;

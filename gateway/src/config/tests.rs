@@ -1,4 +1,5 @@
-//! The environment's reader: every problem named, nothing secret shown, nothing left open towards a real rail.
+//! The environment's reader: every problem named, nothing secret shown, nothing left open towards a real
+//! rail.
 
 use super::*;
 

@@ -1,6 +1,7 @@
 //! The shapes a variable's value can have: secrets, networks, addresses, amounts.
 //!
-//! Invariant: no message of a parser here repeats the value it was given; it may be a secret in the wrong place.
+//! Invariant: no message of a parser here repeats the value it was given; it may be a secret in the wrong
+//! place.
 
 use std::fmt;
 use std::net::IpAddr;

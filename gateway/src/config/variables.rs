@@ -1,7 +1,7 @@
 //! Every environment variable of the house in one table: name, default, meaning.
 //!
-//! Invariant: what is not in this table cannot be read, and an `AMANA_…` variable that is not in it stops the start.
-//! The README's table is printed from here.
+//! Invariant: what is not in this table cannot be read, and an `AMANA_…` variable that is not in it stops the
+//! start. The README's table is printed from here.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -201,7 +201,8 @@ impl Environment {
     /// The process's own environment. The only place that reads it.
     #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
     pub fn of_process() -> Self {
-        // A value that is no text can be none of ours that is valid: it is reported as such by whoever parses it.
+        // A value that is no text can be none of ours that is valid: it is reported as such by whoever parses
+        // it.
         std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
             .collect()

@@ -1,8 +1,9 @@
-//! A private Postgres cluster: created, started, watched over, and stopped with the process that asked for it.
+//! A private Postgres cluster: created, started, watched over, and stopped with the process that asked for
+//! it.
 //!
-//! Invariant: no TCP port is opened; only a unix socket in a folder of mode 0700. Postgres never outlives us: a small
-//! shell holds the reading end of a pipe whose writing end is ours alone, and stops Postgres when the pipe closes,
-//! for whatever reason we ended.
+//! Invariant: no TCP port is opened; only a unix socket in a folder of mode 0700. Postgres never outlives us:
+//! a small shell holds the reading end of a pipe whose writing end is ours alone, and stops Postgres when the
+//! pipe closes, for whatever reason we ended.
 //! Absent: SQL, roles and migrations. Whoever starts a cluster migrates it.
 
 use std::fmt::Write as _;

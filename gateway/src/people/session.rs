@@ -87,7 +87,7 @@ pub async fn login(app: &App, login: Login, secret: &str) -> Result<(Person, Tok
 pub async fn open(tx: &mut Tx, app: &App, person: &Person) -> Result<Tokens, Fault> {
     let now = app.clock.now();
     let session = uuid_v7(app.clock.as_ref(), app.rng.as_ref());
-    let expires_at = now + TimeDelta::seconds(app.config.auth.refresh_s);
+    let expires_at = now + TimeDelta::seconds(app.config.auth.refresh_s.into());
     store::open_session(tx, session, person.party, now, expires_at).await?;
     issue(tx, app, person, session).await
 }
@@ -149,7 +149,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Caller> {
 }
 
 async fn issue(tx: &mut Tx, app: &App, person: &Person, session: Uuid) -> Result<Tokens, Fault> {
-    let (now, expires_in) = (app.clock.now(), app.config.auth.access_s);
+    let (now, expires_in) = (app.clock.now(), i64::from(app.config.auth.access_s));
     let mut secret = [0; 32];
     app.rng.fill(&mut secret);
     let refresh = BASE64_URL_SAFE_NO_PAD.encode(secret);

@@ -1,0 +1,193 @@
+//! Money in: one confirmation of a rail is judged, booked and answered for, in one transaction.
+//!
+//! ```text
+//!   receipt heard before, same amount     → duplicate: no effect
+//!   receipt heard before, other amount    → contradiction: shown to ops, no effect
+//!   reference names an escrow with room   → into the escrow up to what is due, the rest to the employer
+//!   reference names an escrow, no room    → to the employer's account
+//!   anything else                         → suspense, and a message to the payer
+//! ```
+//!
+//! Invariant: every shilling a rail confirms is posted once, whatever the reference says; nothing is matched by name,
+//! amount, a masked number or a near miss.
+//! Absent: reading the rail's wire (adapters) and storing the raw bytes (`inbox`).
+
+use amana_adapters::mpesa::{C2b, Payer};
+use amana_adapters::stellar::ChainOp;
+use amana_ledger::id::{EscrowRef, ExternalRef, deposit_id, uuid_v7};
+use amana_ledger::money::{Money, decimal};
+use amana_ledger::rules;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::escrow::{Event, State, Terms};
+use super::store::{Step, chain as chain_store, collection as rows, escrow as escrow_rows, step};
+use super::{drive, float, post, words};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Fault, Result};
+use crate::events::emit;
+use crate::outbox;
+
+/// The provider's name in keys and rows.
+pub const PROVIDER: &str = "mpesa";
+
+/// What a confirmation turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Booked for an escrow; the rest, if any, is the employer's.
+    Booked(EscrowRef),
+    /// Booked into suspense: nobody knows whose it is.
+    Suspended,
+    /// Heard before.
+    Duplicate,
+    /// Heard before with another amount.
+    Contradiction,
+    /// Paid to a shortcode that is not ours.
+    WrongShortcode,
+}
+
+impl Verdict {
+    /// The word the callback's row keeps.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Booked(_) => "booked",
+            Self::Suspended => "suspense",
+            Self::Duplicate => "duplicate",
+            Self::Contradiction => "contradiction",
+            Self::WrongShortcode => "wrong_shortcode",
+        }
+    }
+}
+
+/// Judges one confirmation inside the caller's transaction.
+///
+/// # Errors
+/// The database's or the ledger's trouble; the caller rolls back and the callback is judged again later.
+pub async fn judge(tx: &mut Tx, app: &App, callback: Uuid, heard: &C2b) -> Result<Verdict> {
+    let shortcode = &app.config.mpesa.shortcode;
+    if heard.shortcode.as_ref().is_some_and(|named| named != shortcode.as_str()) {
+        return Ok(Verdict::WrongShortcode);
+    }
+    let external = ExternalRef::new(PROVIDER, shortcode.as_str(), heard.receipt.as_str());
+    let matched = lock_named(tx, &heard.typed_ref).await?;
+    let id = uuid_v7(&*app.clock, &*app.rng);
+    if !insert(tx, app, (id, callback), &external, heard).await? {
+        let same = rows::amount_of(tx, &external).await? == Some(heard.money.minor());
+        return Ok(if same { Verdict::Duplicate } else { Verdict::Contradiction });
+    }
+    match matched {
+        Some((terms, state)) => book(tx, app, (id, &external), heard, (&terms, &state)).await,
+        None => suspend(tx, app, &external, heard).await,
+    }
+}
+
+/// The escrow whose reference this is, locked, in the book the shortcode belongs to.
+async fn lock_named(tx: &mut Tx, typed: &str) -> Result<Option<(Terms, State)>> {
+    let Some(reference) = EscrowRef::fold(typed) else { return Ok(None) };
+    Ok(escrow_rows::lock(tx, reference.as_str()).await?)
+}
+
+async fn insert(
+    tx: &mut Tx,
+    app: &App,
+    (id, callback): (Uuid, Uuid),
+    external: &ExternalRef,
+    heard: &C2b,
+) -> std::result::Result<bool, Fault> {
+    let typed = app.privacy.seal_new(tx, None, heard.typed_ref.as_bytes()).await?;
+    let payer = app.privacy.seal_new(tx, None, payer_text(&heard.payer).as_bytes()).await?;
+    let new = rows::New {
+        id,
+        external,
+        book: app.config.book.as_str(),
+        callback,
+        amount: heard.money.minor(),
+        typed_ref: Some(typed),
+        payer: Some(payer),
+        deposit_id: deposit_id(&external.provider, &external.account, &external.id),
+        at: app.clock.now(),
+    };
+    rows::insert(tx, new).await
+}
+
+/// Books it: what the escrow has room for into the escrow, the rest to the employer.
+async fn book(
+    tx: &mut Tx,
+    app: &App,
+    (id, external): (Uuid, &ExternalRef),
+    heard: &C2b,
+    (terms, state): (&Terms, &State),
+) -> Result<Verdict> {
+    let paid = heard.money.minor();
+    let to_escrow = state.due(terms).min(paid);
+    let asset = heard.money.asset;
+    let (into, over) = (Money::new(asset, to_escrow).ok(), Money::new(asset, paid - to_escrow).ok());
+    let escrow = into.map(|money| (terms.reference.clone(), money));
+    let employer = over.map(|money| (terms.employer, money));
+    let intent = float::external_intent(app, "collection", external)?;
+    let transfer = rules::collection_booked(intent, &app.config.mpesa.shortcode, escrow, employer);
+    let transfer = post(tx, app, transfer).await?;
+    rows::matched(tx, id, &terms.reference, to_escrow).await?;
+    let mut noted = Step {
+        transfer: Some(transfer),
+        receipt: Some(external.id.clone()),
+        ..Step::named("deposit.booked")
+    };
+    noted.detail = Some(words::split(heard.money, into, over));
+    step(tx, app, &terms.reference, noted).await?;
+    let body = json!({ "escrow": terms.reference.as_str(), "receipt": external.id,
+        "amount": heard.money.decimal(), "to_escrow": decimal(asset, to_escrow) });
+    let subject = format!("escrow/{}", terms.reference);
+    emit(tx, app, super::WORKER, (&subject, "deposit.booked"), body).await?;
+    if let Some(Money { amount, .. }) = into {
+        drive::<State>(tx, app, terms.reference.as_str(), Event::Booked(amount)).await?;
+        let deposit_id = deposit_id(&external.provider, &external.account, &external.id);
+        let op = ChainOp::Fund { key: terms.reference.key(), deposit_id, amount };
+        chain_store::wish(tx, app, &terms.reference, &format!("fund:{}", external.id), &op).await?;
+    }
+    tell(tx, app, heard, terms, (to_escrow, state.due(terms) - to_escrow, over)).await?;
+    Ok(Verdict::Booked(terms.reference.clone()))
+}
+
+/// Under: what is still due. Over: where the rest is. Exactly right: the chain's confirmation will be told.
+async fn tell(
+    tx: &mut Tx,
+    app: &App,
+    heard: &C2b,
+    terms: &Terms,
+    (to_escrow, still_due, over): (i64, i64, Option<Money>),
+) -> std::result::Result<(), Fault> {
+    let asset = heard.money.asset;
+    let text = match (over, still_due) {
+        (Some(over), _) => words::over(&terms.reference, &heard.money, &over),
+        (None, due) if due > 0 && to_escrow > 0 => words::under(&terms.reference, &heard.money, asset, due),
+        _ => return Ok(()),
+    };
+    match heard.payer.phone() {
+        Some(phone) => outbox::sms(tx, app, phone, &text).await,
+        None => outbox::sms_to_party(tx, app, terms.employer, &text).await,
+    }
+}
+
+/// The money is real, its owner unknown.
+async fn suspend(tx: &mut Tx, app: &App, external: &ExternalRef, heard: &C2b) -> Result<Verdict> {
+    let intent = float::external_intent(app, "collection", external)?;
+    let transfer = rules::collection_suspended(intent, &app.config.mpesa.shortcode, heard.money);
+    post(tx, app, transfer).await?;
+    let body = json!({ "receipt": external.id, "amount": heard.money.decimal() });
+    let subject = format!("collection/{}", external.id);
+    emit(tx, app, super::WORKER, (&subject, "deposit.suspended"), body).await?;
+    if let Some(phone) = heard.payer.phone() {
+        outbox::sms(tx, app, phone, &words::suspended(&heard.money, &external.id)).await?;
+    }
+    Ok(Verdict::Suspended)
+}
+
+/// The payer as the rail named them, to be sealed.
+fn payer_text(payer: &Payer) -> &str {
+    match payer {
+        Payer::Clear(phone) => phone.e164(),
+        Payer::Masked(text) | Payer::Hashed(text) | Payer::Other(text) => text,
+    }
+}

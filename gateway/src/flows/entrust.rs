@@ -1,0 +1,207 @@
+//! What an escrow does: open, assign, complete, ask the chain, tell people. The arrows stand in `escrow`.
+//!
+//! Invariant: every wish to the chain is queued in the transaction that decided it, under a key of its own.
+
+use amana_adapters::stellar::ChainOp;
+use amana_ledger::id::{EscrowRef, PartyId};
+use amana_ledger::money::Money;
+use amana_ledger::rules;
+use serde_json::json;
+
+use super::escrow::{Command, Event, State, Status, Terms, Wish};
+use super::pay::{self, Surrender};
+use super::store::{Step, chain as chain_store, escrow as rows, step};
+use super::{Flow, OutOfOrder, drive, words};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Code, Error, Fault, Refusal, Result};
+use crate::events::{Actor, emit};
+use crate::people::{self, PayoutMode};
+
+impl Flow for State {
+    type Terms = Terms;
+    type Event = Event;
+    type Command = Command;
+
+    fn next(self, terms: &Terms, event: Event) -> std::result::Result<(Self, Vec<Command>), OutOfOrder> {
+        State::next(self, terms, event)
+    }
+
+    async fn load(tx: &mut Tx, id: &str) -> Result<(Terms, Self)> {
+        let row = rows::lock(tx, id).await?;
+        row.ok_or_else(|| Refusal::new(Code::NotFound, format!("no escrow {id}")).into())
+    }
+
+    async fn save(&self, tx: &mut Tx, app: &App, terms: &Terms) -> std::result::Result<(), Fault> {
+        rows::save(tx, terms, self, app.clock.now()).await
+    }
+
+    async fn carry_out(tx: &mut Tx, app: &App, terms: &Terms, command: Command) -> Result<Option<Event>> {
+        match command {
+            Command::Chain(wish) => ask_chain(tx, app, terms, wish).await?,
+            Command::Emit(name) => say(tx, app, terms, name).await?,
+            Command::TellFunded => {
+                let text = words::funded(&terms.reference, &terms.amount);
+                crate::outbox::sms_to_party(tx, app, terms.employer, &text).await?;
+            }
+            Command::Pay { employee, surrender, claim } => {
+                let (book, escrow) = (terms.book.clone(), terms.reference.clone());
+                pay::begin(tx, app, Surrender { book, escrow, employee, event: surrender, claim }).await?;
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Queues a wish for the chain, in the escrow's order, once per key.
+async fn ask_chain(tx: &mut Tx, app: &App, terms: &Terms, wish: Wish) -> Result<()> {
+    let key = terms.reference.key();
+    let (name, op) = match wish {
+        Wish::Assign(person) => {
+            let to = match people::payout_mode(tx, person).await? {
+                PayoutMode::Mobile => None,
+                PayoutMode::Stellar(account) => Some(account),
+            };
+            ("assign", ChainOp::Assign { key, payee: pseudonym(person), to })
+        }
+        Wish::Release { to_payee, fee } => ("release", ChainOp::Release { key, to_payee, fee }),
+        Wish::Cancel => ("cancel", ChainOp::Cancel { key }),
+    };
+    chain_store::wish(tx, app, &terms.reference, &format!("{name}:{}", terms.reference), &op).await?;
+    Ok(())
+}
+
+/// Who is paid, as the chain may know it: nobody without our tables can tell who that is.
+fn pseudonym(person: PartyId) -> [u8; 32] {
+    let mut hash = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    hash.update(b"amana:party:v1\0");
+    hash.update(person.0.as_bytes());
+    let mut out = [0; 32];
+    out.copy_from_slice(hash.finish().as_ref());
+    out
+}
+
+/// Emits `name` about the job (`job.…`) or the escrow, and writes it into the trace.
+async fn say(tx: &mut Tx, app: &App, terms: &Terms, name: &'static str) -> Result<()> {
+    let subject = match (name.starts_with("job."), terms.job) {
+        (true, Some(job)) => format!("job/{job}"),
+        _ => format!("escrow/{}", terms.reference),
+    };
+    let body = json!({ "escrow": terms.reference.as_str(), "amount": terms.amount.decimal(),
+        "currency": terms.amount.asset.code() });
+    emit(tx, app, super::WORKER, (&subject, name), body).await?;
+    step(tx, app, &terms.reference, Step::named(name)).await?;
+    Ok(())
+}
+
+/// What a new escrow is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEscrow {
+    /// The job it belongs to, if one of ours.
+    pub job: Option<i64>,
+    /// Whose money it will be.
+    pub employer: PartyId,
+    /// How much.
+    pub amount: Money,
+}
+
+/// Seconds an escrow lives before anybody may have it refunded: 180 days, as far as a record's life on chain reaches.
+const LIFE_S: i64 = 180 * 86_400;
+
+/// Opens an escrow and asks the chain to create it.
+///
+/// # Errors
+/// The job has one already, or the book has another asset.
+pub async fn open(tx: &mut Tx, app: &App, actor: Actor, new: NewEscrow) -> Result<EscrowRef> {
+    let book = app.config.book.clone();
+    if book.asset() != new.amount.asset {
+        return Err(Refusal::field(
+            "currency",
+            format!("the book {book} settles in {}", book.asset().code()),
+        )
+        .into());
+    }
+    let reference = EscrowRef::mint(&*app.rng);
+    let terms = Terms {
+        reference: reference.clone(),
+        book,
+        job: new.job,
+        employer: new.employer,
+        amount: new.amount,
+    };
+    let state = State::Open { booked: 0, minted: 0, employee: None };
+    if !rows::insert(tx, &terms, &state, app.clock.now()).await? {
+        return Err(Refusal::new(Code::Exists, "the job has an escrow already").into());
+    }
+    let body = json!({ "escrow": reference.as_str(), "amount": new.amount.decimal() });
+    emit(tx, app, actor, (&format!("escrow/{reference}"), "escrow.created"), body).await?;
+    step(tx, app, &reference, Step::named("escrow.created")).await?;
+    let expiry = app.clock.now().timestamp() + LIFE_S;
+    let op = ChainOp::Create { key: reference.key(), amount: new.amount.amount, expiry };
+    chain_store::wish(tx, app, &reference, &format!("create:{reference}"), &op).await?;
+    Ok(reference)
+}
+
+/// Names the employee.
+///
+/// # Errors
+/// Out of order: someone is named already, or the escrow is past that.
+pub async fn assign(tx: &mut Tx, app: &App, reference: &EscrowRef, employee: PartyId) -> Result<Status> {
+    let state: State = drive(tx, app, reference.as_str(), Event::Assign(employee)).await?;
+    Ok(state.status())
+}
+
+/// Says the work is done: the release goes to the chain, the payout follows it.
+///
+/// # Errors
+/// Not funded, funding not final (retryable), nobody assigned, or released already.
+pub async fn complete(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<Status> {
+    let (terms, _) = State::load(tx, reference.as_str()).await?;
+    let fee = rules::fee(terms.amount, app.config.escrow_fee_bps).map_or(0, Money::minor);
+    let state: State = drive(tx, app, reference.as_str(), Event::Complete { fee }).await?;
+    Ok(state.status())
+}
+
+/// Withdraws an escrow that nobody has paid into.
+///
+/// # Errors
+/// Money is in it, or an employee is named.
+pub async fn cancel_unfunded(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<Status> {
+    let state: State = drive(tx, app, reference.as_str(), Event::Cancel).await?;
+    Ok(state.status())
+}
+
+/// An escrow as the doors show it.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// What never changes.
+    pub terms: Terms,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// Reads an escrow.
+///
+/// # Errors
+/// The database's.
+pub async fn view(tx: &mut Tx, reference: &EscrowRef) -> std::result::Result<Option<View>, Fault> {
+    Ok(rows::read(tx, reference.as_str()).await?.map(|(terms, state)| View { terms, state }))
+}
+
+/// Reads the escrows of several jobs.
+///
+/// # Errors
+/// The database's.
+pub async fn views_of(tx: &mut Tx, jobs: &[i64]) -> std::result::Result<Vec<View>, Fault> {
+    let rows = rows::of_jobs(tx, jobs).await?;
+    Ok(rows.into_iter().map(|(terms, state)| View { terms, state }).collect())
+}
+
+/// The escrow that `typed` names, if exactly one does: the folded reference exists.
+///
+/// # Errors
+/// The database's.
+pub async fn named(tx: &mut Tx, typed: &str) -> Result<Option<EscrowRef>> {
+    let Some(reference) = EscrowRef::fold(typed) else { return Ok(None) };
+    Ok(rows::read(tx, reference.as_str()).await.map_err(Error::from)?.map(|_| reference))
+}

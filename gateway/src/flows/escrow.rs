@@ -1,0 +1,424 @@
+//! One escrow: deposits come in, the chain confirms them, an employee is named, the work is done, the money moves.
+//!
+//! ```text
+//!   Open ──Booked/Minted──▶ Funded ──Complete──▶ Releasing ──Released──▶ Released
+//!     └────Cancel──▶ Cancelling ──Cancelled──▶ Cancelled
+//! ```
+//!
+//! Invariant: `minted ≤ booked ≤ amount`; what is booked beyond the amount never enters an escrow.
+//! Absent: doing anything; `entrust` carries the commands out. Postings: a deposit is posted by `collection`, a chain
+//! effect by `index`, each once.
+
+use amana_ledger::chart::BookId;
+use amana_ledger::id::{EscrowRef, PartyId};
+use amana_ledger::money::{Amount, Money};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::OutOfOrder;
+
+/// Where an escrow stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum State {
+    /// Deposits are coming in. `booked`: the ledger has it; `minted`: the chain has it. Minor units.
+    Open {
+        /// What the ledger holds for it.
+        booked: i64,
+        /// What the chain has confirmed of that.
+        minted: i64,
+        /// Who will do the work, if already named.
+        employee: Option<PartyId>,
+    },
+    /// The whole amount is on chain.
+    Funded {
+        /// Who does the work, once named.
+        employee: Option<PartyId>,
+        /// When the chain said so.
+        at: DateTime<Utc>,
+    },
+    /// The employer said the work is done; the release is on its way to the chain.
+    Releasing {
+        /// Who gets it.
+        employee: PartyId,
+        /// When it was funded.
+        at: DateTime<Utc>,
+    },
+    /// The chain released it.
+    Released {
+        /// Who got it.
+        employee: PartyId,
+        /// When it was funded.
+        at: DateTime<Utc>,
+    },
+    /// Withdrawn by the employer before anything was booked; the chain has to hear it.
+    Cancelling,
+    /// The chain cancelled it.
+    Cancelled,
+}
+
+/// The product's words for where an escrow stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words are the product's own")]
+pub enum Status {
+    PendingDeposit,
+    PartiallyFunded,
+    Funded,
+    InProgress,
+    Completed,
+    Released,
+    Refunded,
+    Cancelled,
+}
+
+impl Status {
+    /// The word as the API writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::PendingDeposit => "pending_deposit",
+            Self::PartiallyFunded => "partially_funded",
+            Self::Funded => "funded",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Released => "released",
+            Self::Refunded => "refunded",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What never changes about an escrow.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Its reference, typed by the payer.
+    pub reference: EscrowRef,
+    /// The book it settles in.
+    pub book: BookId,
+    /// The job it belongs to, if one of ours.
+    pub job: Option<i64>,
+    /// Whose money it is.
+    pub employer: PartyId,
+    /// The whole amount.
+    pub amount: Money,
+}
+
+/// What can happen to an escrow.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A deposit was booked for it.
+    Booked(Amount),
+    /// The chain confirmed a deposit.
+    Minted(Amount, DateTime<Utc>),
+    /// The employer named who does the work.
+    Assign(PartyId),
+    /// The employer says the work is done. The fee was disclosed at creation.
+    Complete {
+        /// Our fee, minor units.
+        fee: i64,
+    },
+    /// The chain released it.
+    Released {
+        /// The chain event that did it: `hash:number`.
+        surrender: String,
+        /// What the employee got, minor units.
+        to_payee: i64,
+    },
+    /// The employer withdraws it.
+    Cancel,
+    /// The chain cancelled it.
+    Cancelled,
+}
+
+/// What an escrow wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Ask the chain.
+    Chain(Wish),
+    /// Say what happened.
+    Emit(&'static str),
+    /// Start paying the employee.
+    Pay {
+        /// Who.
+        employee: PartyId,
+        /// By which chain event the money became theirs.
+        surrender: String,
+        /// How much, minor units.
+        claim: i64,
+    },
+    /// Tell the employer.
+    TellFunded,
+}
+
+/// What an escrow asks of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the contract's own verbs")]
+pub enum Wish {
+    Assign(PartyId),
+    Release { to_payee: i64, fee: i64 },
+    Cancel,
+}
+
+impl State {
+    /// The product's word.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Open { minted: 0, .. } => Status::PendingDeposit,
+            Self::Open { .. } => Status::PartiallyFunded,
+            Self::Funded { employee: None, .. } => Status::Funded,
+            Self::Funded { employee: Some(_), .. } => Status::InProgress,
+            Self::Releasing { .. } => Status::Completed,
+            Self::Released { .. } => Status::Released,
+            Self::Cancelling | Self::Cancelled => Status::Cancelled,
+        }
+    }
+
+    /// Who does the work, once named.
+    pub fn employee(&self) -> Option<PartyId> {
+        match self {
+            Self::Open { employee, .. } | Self::Funded { employee, .. } => *employee,
+            Self::Releasing { employee, .. } | Self::Released { employee, .. } => Some(*employee),
+            Self::Cancelling | Self::Cancelled => None,
+        }
+    }
+
+    /// When the chain confirmed the whole amount.
+    pub fn funded_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Funded { at, .. } | Self::Releasing { at, .. } | Self::Released { at, .. } => Some(*at),
+            Self::Open { .. } | Self::Cancelling | Self::Cancelled => None,
+        }
+    }
+
+    /// Whether the whole amount lies on chain and is not released.
+    pub fn is_funded(&self) -> bool {
+        matches!(self, Self::Funded { .. } | Self::Releasing { .. })
+    }
+
+    /// How much more a deposit can put in, minor units.
+    pub fn due(&self, terms: &Terms) -> i64 {
+        match self {
+            Self::Open { booked, .. } => terms.amount.minor() - booked,
+            _ => 0,
+        }
+    }
+}
+
+impl State {
+    /// The next state and what has to be done: all arrows, with the reason behind each.
+    ///
+    /// # Errors
+    /// No arrow leads from this state by this event.
+    pub fn next(self, terms: &Terms, event: Event) -> Result<(Self, Vec<Command>), OutOfOrder> {
+        use Command::{Chain, Emit, Pay, TellFunded};
+        let whole = terms.amount.minor();
+        let reference = &terms.reference;
+        Ok(match (self, event) {
+            // The ledger has the money; the collection asks the chain to mint it.
+            (Self::Open { booked, minted, employee }, Event::Booked(part))
+                if booked + part.minor() <= whole =>
+            {
+                (Self::Open { booked: booked + part.minor(), minted, employee }, vec![])
+            }
+            // The chain has it. All of it: the escrow is funded, and if somebody is named the work begins.
+            (Self::Open { booked, minted, employee }, Event::Minted(part, at)) => {
+                let minted = minted + part.minor();
+                if minted > booked {
+                    let why = format!("{reference}: the chain confirmed more than was booked");
+                    return Err(OutOfOrder::wrong(why));
+                }
+                match (minted == whole, employee) {
+                    (false, _) => {
+                        (Self::Open { booked, minted, employee }, vec![Emit("escrow.partially_funded")])
+                    }
+                    (true, None) => (Self::Funded { employee, at }, vec![Emit("escrow.funded"), TellFunded]),
+                    (true, Some(_)) => (
+                        Self::Funded { employee, at },
+                        vec![Emit("escrow.funded"), Emit("job.started"), TellFunded],
+                    ),
+                }
+            }
+            // The person is named once; the chain keeps their pseudonym.
+            (Self::Open { booked, minted, employee: None }, Event::Assign(person)) => {
+                let commands = vec![Chain(Wish::Assign(person)), Emit("job.assigned")];
+                (Self::Open { booked, minted, employee: Some(person) }, commands)
+            }
+            (Self::Funded { employee: None, at }, Event::Assign(person)) => {
+                let commands = vec![Chain(Wish::Assign(person)), Emit("job.assigned"), Emit("job.started")];
+                (Self::Funded { employee: Some(person), at }, commands)
+            }
+            (Self::Open { .. } | Self::Funded { .. }, Event::Assign(_)) => {
+                return Err(OutOfOrder::wrong(format!("{reference} has an employee already")));
+            }
+            // The work is done.
+            (Self::Funded { employee: Some(employee), at }, Event::Complete { fee }) => {
+                let release = Wish::Release { to_payee: whole - fee, fee };
+                (Self::Releasing { employee, at }, vec![Emit("job.completed"), Chain(release)])
+            }
+            (Self::Funded { employee: None, .. }, Event::Complete { .. }) => {
+                return Err(OutOfOrder::wrong(format!("{reference} has no employee assigned")));
+            }
+            (Self::Open { booked, employee, .. }, Event::Complete { .. }) => {
+                return Err(match (booked == whole, employee) {
+                    (_, None) => OutOfOrder::wrong(format!("{reference} has no employee assigned")),
+                    (true, _) => {
+                        OutOfOrder::not_yet(format!("{reference}: the chain has not confirmed the funding"))
+                    }
+                    (false, _) => OutOfOrder::wrong(format!("{reference} is not funded")),
+                });
+            }
+            (Self::Releasing { employee, at }, Event::Released { surrender, to_payee }) => {
+                let pay = Pay { employee, surrender, claim: to_payee };
+                (Self::Released { employee, at }, vec![Emit("escrow.released"), pay])
+            }
+            // Withdrawn while nobody has paid anything.
+            (Self::Open { booked: 0, employee: None, .. }, Event::Cancel) => {
+                (Self::Cancelling, vec![Emit("job.cancelled"), Chain(Wish::Cancel)])
+            }
+            (Self::Cancelling, Event::Cancelled) => (Self::Cancelled, vec![Emit("escrow.cancelled")]),
+            (state, event) => {
+                let why =
+                    format!("{reference} is {}: {} is out of order", state.status().word(), event.word());
+                return Err(OutOfOrder::wrong(why));
+            }
+        })
+    }
+}
+
+impl Event {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Booked(_) => "a deposit",
+            Self::Minted(..) => "a mint",
+            Self::Assign(_) => "assign",
+            Self::Complete { .. } => "complete",
+            Self::Released { .. } => "a release",
+            Self::Cancel => "cancel",
+            Self::Cancelled => "a cancellation",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use amana_ledger::money::Asset;
+    use uuid::Uuid;
+
+    const WHOLE: i64 = 5_000_000;
+
+    fn terms() -> Terms {
+        Terms {
+            reference: EscrowRef::mint(&Fixed),
+            book: BookId::parse("kenya:KES").unwrap(),
+            job: Some(1),
+            employer: PartyId(Uuid::from_u128(1)),
+            amount: Money::new(Asset::Kes, WHOLE).unwrap(),
+        }
+    }
+
+    struct Fixed;
+    impl amana_ledger::id::Rng for Fixed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    fn part(minor: i64) -> Amount {
+        Amount::new(minor).unwrap()
+    }
+
+    fn at() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+    }
+
+    fn employee() -> PartyId {
+        PartyId(Uuid::from_u128(2))
+    }
+
+    /// Every state and every event: who accepts whom, and nothing else.
+    fn states() -> Vec<(&'static str, State)> {
+        let worker = Some(employee());
+        vec![
+            ("empty", State::Open { booked: 0, minted: 0, employee: None }),
+            ("named", State::Open { booked: 0, minted: 0, employee: worker }),
+            ("booked", State::Open { booked: WHOLE, minted: 0, employee: worker }),
+            ("funded", State::Funded { employee: None, at: at() }),
+            ("working", State::Funded { employee: worker, at: at() }),
+            ("releasing", State::Releasing { employee: employee(), at: at() }),
+            ("released", State::Released { employee: employee(), at: at() }),
+            ("cancelling", State::Cancelling),
+            ("cancelled", State::Cancelled),
+        ]
+    }
+
+    fn events() -> Vec<(&'static str, Event)> {
+        vec![
+            ("booked", Event::Booked(part(WHOLE))),
+            ("minted", Event::Minted(part(WHOLE), at())),
+            ("assign", Event::Assign(employee())),
+            ("complete", Event::Complete { fee: 0 }),
+            ("released", Event::Released { surrender: "hash:0".into(), to_payee: WHOLE }),
+            ("cancel", Event::Cancel),
+            ("cancelled", Event::Cancelled),
+        ]
+    }
+
+    #[test]
+    fn the_arrows_are_these_and_no_others() {
+        let arrows = [
+            "empty booked",
+            "empty assign",
+            "empty cancel",
+            "named booked",
+            "booked minted",
+            "funded assign",
+            "working complete",
+            "releasing released",
+            "cancelling cancelled",
+        ];
+        let terms = terms();
+        for (state_name, state) in states() {
+            for (event_name, event) in events() {
+                let name = format!("{state_name} {event_name}");
+                let taken = state.clone().next(&terms, event).is_ok();
+                assert_eq!(taken, arrows.contains(&name.as_str()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn complete_before_the_chain_confirmed_is_not_yet() {
+        let waiting = State::Open { booked: WHOLE, minted: 0, employee: Some(employee()) };
+        assert!(waiting.next(&terms(), Event::Complete { fee: 0 }).unwrap_err().soon);
+        let short = State::Open { booked: WHOLE - 1, minted: 0, employee: Some(employee()) };
+        assert!(!short.next(&terms(), Event::Complete { fee: 0 }).unwrap_err().soon);
+    }
+
+    #[test]
+    fn parts_add_up_in_any_order() {
+        let terms = terms();
+        for parts in [[1, WHOLE - 1], [WHOLE - 1, 1], [WHOLE / 2, WHOLE / 2]] {
+            let mut state = State::Open { booked: 0, minted: 0, employee: None };
+            for minor in parts {
+                state = state.next(&terms, Event::Booked(part(minor))).unwrap().0;
+            }
+            assert_eq!(state.due(&terms), 0);
+            assert!(
+                state.clone().next(&terms, Event::Booked(part(1))).is_err(),
+                "no shilling beyond the amount"
+            );
+            for minor in parts {
+                state = state.next(&terms, Event::Minted(part(minor), at())).unwrap().0;
+            }
+            assert_eq!(state.status(), Status::Funded);
+        }
+    }
+
+    #[test]
+    fn the_fee_and_the_payee_share_the_whole() {
+        let working = State::Funded { employee: Some(employee()), at: at() };
+        let (_, commands) = working.next(&terms(), Event::Complete { fee: 125 }).unwrap();
+        assert!(commands.contains(&Command::Chain(Wish::Release { to_payee: WHOLE - 125, fee: 125 })));
+    }
+}

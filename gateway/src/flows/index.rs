@@ -1,0 +1,180 @@
+//! What the chain says happened: events are read in order, stored, and each is posted once.
+//!
+//! Invariant: the cursor moves only past events that are stored and applied. An event is stored, posted and followed in
+//! one transaction, under its own key (transaction hash and number), so whoever hears it twice posts it once.
+//! Absent: guessing. Nothing here asks what we submitted; what the chain did is all that counts.
+
+use amana_adapters::stellar::{ChainEvent, Cursor, Effect, Heard};
+use amana_ledger::chart::BookId;
+use amana_ledger::id::{EscrowRef, TransferId};
+use amana_ledger::money::Money;
+use amana_ledger::rules;
+use serde_json::json;
+
+use super::escrow::{Event as EscrowEvent, State as Escrow, Terms};
+use super::payout::{Event as PayoutEvent, State as Payout};
+use super::store::{Step, chain as rows, collection, escrow, payout, step};
+use super::{drive, float, post};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Fault, Result};
+use crate::events::emit;
+
+/// Reads one page of events and applies it. `true` if there was anything.
+///
+/// # Errors
+/// A fault: the page is read again later, from the same place.
+pub async fn read_page(app: &App) -> Result<bool> {
+    let contract = &app.chain.network().contract;
+    let mut tx = app.db.begin().await?;
+    let position = rows::cursor(&mut tx, contract).await?;
+    drop(tx);
+    let Some(position) = position else { return start(app, contract).await };
+    let from: Cursor = serde_json::from_value(position)?;
+    let page = match app.chain.events(&from).await.map_err(outside)? {
+        Heard::Page(page) => page,
+        Heard::Gap { wanted, oldest } => {
+            return Err(Fault::Outside(format!(
+                "events of ledgers {wanted} to {oldest} are lost to the index"
+            ))
+            .into());
+        }
+    };
+    if page.cursor == from {
+        return Ok(false);
+    }
+    // A transaction an event: each takes its escrow's lock before the book's, as everybody does.
+    for event in &page.events {
+        let mut tx = app.db.begin().await?;
+        apply(&mut tx, app, event).await?;
+        tx.commit().await?;
+    }
+    let mut tx = app.db.begin().await?;
+    rows::move_cursor(&mut tx, contract, serde_json::to_value(&page.cursor)?, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(!page.events.is_empty())
+}
+
+fn outside(fault: amana_adapters::stellar::ChainFault) -> Error {
+    Fault::Outside(fault.to_string()).into()
+}
+
+/// The index begins at the oldest ledger the network still tells about: the token's whole life on a young network.
+async fn start(app: &App, contract: &str) -> Result<bool> {
+    let health = app.chain.rpc().health().await.map_err(outside)?;
+    let first = Cursor::Ledger(health.oldest_ledger.unwrap_or(1));
+    let mut tx = app.db.begin().await?;
+    rows::start_cursor(&mut tx, contract, serde_json::to_value(first)?, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// An effect in one word, the escrow it is about, and the money in it (minor units).
+fn about(effect: &Effect) -> (&'static str, Option<&[u8; 32]>, i64) {
+    match effect {
+        Effect::Created { key, amount } => ("created", Some(key), *amount),
+        Effect::Funded { key, amount, .. } => ("funded", Some(key), *amount),
+        Effect::Assigned { key, .. } => ("assigned", Some(key), 0),
+        Effect::Released { key, to_payee, fee, .. } => ("released", Some(key), to_payee + fee),
+        Effect::Refunded { key, vault } => ("refunded", Some(key), *vault),
+        Effect::Cancelled { key, burned } => ("cancelled", Some(key), *burned),
+        Effect::Burned { key, amount, .. } => ("burned", Some(key), *amount),
+        Effect::TokenMint { amount, .. } => ("token_mint", None, *amount),
+        Effect::TokenBurn { amount, .. } => ("token_burn", None, *amount),
+        Effect::TokenTransfer { amount, .. } => ("token_transfer", None, *amount),
+        Effect::Other { .. } => ("other", None, 0),
+    }
+}
+
+/// Stores one event and does what follows from it.
+async fn apply(tx: &mut Tx, app: &App, event: &ChainEvent) -> Result<()> {
+    let (kind, key, amount) = about(&event.what);
+    let reference = match key {
+        Some(key) => escrow::by_key(tx, key).await?,
+        None => None,
+    };
+    let said = rows::Said {
+        tx_hash: &event.tx_hash,
+        no: event.index,
+        ledger: i64::from(event.ledger),
+        closed_at: event.closed_at,
+        kind,
+        escrow: reference.as_ref().map(EscrowRef::as_str),
+        amount,
+        effect: serde_json::to_value(&event.what)?,
+    };
+    if !rows::store_event(tx, said).await? {
+        return Ok(());
+    }
+    let Some(reference) = reference else {
+        // The token's own mints and burns always come so, and count for the supply. An escrow that somebody else made
+        // through our contract is recorded and reported, never posted.
+        if key.is_some() {
+            let body = json!({ "tx_hash": event.tx_hash, "no": event.index, "kind": kind });
+            emit(tx, app, super::WORKER, ("chain/unknown", "chain.unknown_escrow"), body).await?;
+        }
+        return Ok(());
+    };
+    // The escrow's lock first, then whatever hangs on it.
+    let Some((terms, state)) = escrow::lock(tx, reference.as_str()).await? else { return Ok(()) };
+    if let Some(transfer) = follow(tx, app, event, (&terms, &state)).await? {
+        rows::posted(tx, (&event.tx_hash, event.index), transfer).await?;
+    }
+    Ok(())
+}
+
+/// Posts what an effect on an escrow of ours means, and lets the flows go on.
+async fn follow(
+    tx: &mut Tx,
+    app: &App,
+    event: &ChainEvent,
+    (terms, state): (&Terms, &Escrow),
+) -> Result<Option<TransferId>> {
+    let reference = &terms.reference;
+    let intent = float::intent(app, &terms.book, &format!("chain:{}:{}", event.tx_hash, event.index))?;
+    let (name, transfer, receipt, next) = match &event.what {
+        Effect::Funded { deposit_id, amount, .. } => {
+            let money = money(&terms.book, *amount)?;
+            let transfer = post(tx, app, rules::mint_final(intent, money)).await?;
+            let receipt = collection::confirmed(tx, deposit_id).await?;
+            let next = EscrowEvent::Minted(money.amount, event.closed_at);
+            ("chain.minted", Some(transfer), receipt, Some(next))
+        }
+        Effect::Released { to_payee, fee, .. } => {
+            let employee = state.employee().ok_or_else(|| nobody(reference))?;
+            let fee = (*fee > 0).then(|| money(&terms.book, *fee)).transpose()?;
+            let paid = money(&terms.book, *to_payee)?;
+            let released = rules::released(intent, reference.clone(), employee, paid, fee);
+            let transfer = post(tx, app, released).await?;
+            let surrender = format!("{}:{}", event.tx_hash, event.index);
+            let next = EscrowEvent::Released { surrender, to_payee: *to_payee };
+            ("chain.released", Some(transfer), None, Some(next))
+        }
+        Effect::Burned { amount, .. } => {
+            let transfer = post(tx, app, rules::burn_final(intent, money(&terms.book, *amount)?)).await?;
+            if let Some(payout) = payout::awaiting_burn(tx, reference, *amount).await? {
+                drive::<Payout>(tx, app, &payout, PayoutEvent::Burned).await?;
+            }
+            ("chain.burned", Some(transfer), None, None)
+        }
+        Effect::Cancelled { .. } => ("chain.cancelled", None, None, Some(EscrowEvent::Cancelled)),
+        Effect::Created { .. } => ("chain.created", None, None, None),
+        Effect::Assigned { .. } => ("chain.assigned", None, None, None),
+        _ => return Ok(None),
+    };
+    let detail = Some(format!("ledger {} event {}", event.ledger, event.index));
+    let noted = Step { transfer, receipt, tx_hash: Some(event.tx_hash.clone()), detail, ..Step::named(name) };
+    step(tx, app, reference, noted).await?;
+    if let Some(next) = next {
+        drive::<Escrow>(tx, app, reference.as_str(), next).await?;
+    }
+    Ok(transfer)
+}
+
+fn money(book: &BookId, minor: i64) -> std::result::Result<Money, Fault> {
+    Money::new(book.asset(), minor).map_err(|bad| Fault::Stored(format!("the chain says {minor}: {bad}")))
+}
+
+fn nobody(reference: &EscrowRef) -> Fault {
+    Fault::Stored(format!("the chain released {reference}, which names no employee here"))
+}

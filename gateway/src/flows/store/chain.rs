@@ -1,0 +1,419 @@
+//! Rows of the schema `chain`: wishes, attempts, what the chain said.
+
+use amana_adapters::stellar::ChainOp;
+use amana_ledger::id::{EscrowRef, TransferId, uuid_v7};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::Fault;
+
+/// Queues a wish, once per key, behind the escrow's earlier ones. The escrow's row must be locked or new.
+///
+/// # Errors
+/// The database's.
+pub async fn wish(tx: &mut Tx, app: &App, escrow: &EscrowRef, key: &str, op: &ChainOp) -> Result<(), Fault> {
+    let now = app.clock.now();
+    sqlx::query!(
+        "insert into chain.intent (id, key, escrow, no, op, created_at, due_at)
+         select $1, $2, $3, coalesce(max(no), 0) + 1, $4, $5, $5 from chain.intent where escrow = $3
+         on conflict (key) do nothing",
+        uuid_v7(&*app.clock, &*app.rng),
+        key,
+        escrow.as_str(),
+        serde_json::to_value(op)?,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A wish under way.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// Ours.
+    pub id: Uuid,
+    /// Its business key.
+    pub key: String,
+    /// The escrow it is about.
+    pub escrow: String,
+    /// What is wished.
+    pub op: serde_json::Value,
+    /// How often it was tried without an end.
+    pub tries: i32,
+}
+
+/// Leases the next wish that may be carried out: due, and the oldest open one of its escrow.
+///
+/// # Errors
+/// The database's.
+pub async fn lease(tx: &mut Tx, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<Intent>, Fault> {
+    Ok(sqlx::query_as!(
+        Intent,
+        "update chain.intent set lease_until = $2, tries = tries + 1 where id = (
+             select i.id from chain.intent i
+             where i.status = 'open' and i.due_at <= $1 and (i.lease_until is null or i.lease_until <= $1)
+               and not exists (select 1 from chain.intent e
+                               where e.escrow = i.escrow and e.no < i.no and e.status <> 'done')
+             order by i.due_at limit 1 for update skip locked)
+         returning id, key, escrow, op, tries",
+        now,
+        until
+    )
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// Puts a wish back, to be taken up at `due`.
+///
+/// # Errors
+/// The database's.
+pub async fn put_back(tx: &mut Tx, id: Uuid, due: DateTime<Utc>, reason: &str) -> Result<(), Fault> {
+    sqlx::query!(
+        "update chain.intent set lease_until = null, due_at = $2, reason = $3 where id = $1 and status = 'open'",
+        id,
+        due,
+        reason
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends a wish.
+///
+/// # Errors
+/// The database's.
+pub async fn end(
+    tx: &mut Tx,
+    id: Uuid,
+    status: &str,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "update chain.intent set status = $2, reason = $3, done_at = $4, lease_until = null where id = $1",
+        id,
+        status,
+        reason,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A signed envelope, stored before it was first sent.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Its number within the wish.
+    pub no: i32,
+    /// The account that pays the fee and lends its sequence number.
+    pub channel: String,
+    /// That number.
+    pub sequence: i64,
+    /// The transaction's hash.
+    pub hash: String,
+    /// The signed bytes, base64.
+    pub envelope: String,
+    /// Ledger time after which the network refuses it.
+    pub max_time: i64,
+    /// The ledger at which it was built.
+    pub first_ledger: i64,
+    /// How often it was sent.
+    pub sent: i32,
+}
+
+/// The open attempt of a wish.
+///
+/// # Errors
+/// The database's.
+pub async fn open_attempt(tx: &mut Tx, intent: Uuid) -> Result<Option<Attempt>, Fault> {
+    Ok(sqlx::query_as!(
+        Attempt,
+        "select no, channel, sequence, hash, envelope, max_time, first_ledger, sent from chain.attempt
+         where intent = $1 and status = 'open'",
+        intent
+    )
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// A channel account that carries no open attempt; its row is locked until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn free_channel(tx: &mut Tx) -> Result<Option<String>, Fault> {
+    Ok(sqlx::query_scalar!(
+        "select address from chain.channel c
+         where not exists (select 1 from chain.attempt a where a.channel = c.address and a.status = 'open')
+         order by address limit 1 for update skip locked"
+    )
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// Makes the configured channels known.
+///
+/// # Errors
+/// The database's.
+pub async fn register_channels(tx: &mut Tx, addresses: &[String]) -> Result<(), Fault> {
+    sqlx::query!(
+        "insert into chain.channel (address) select unnest($1::text[]) on conflict do nothing",
+        addresses
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Stores a new attempt, before its first send.
+///
+/// # Errors
+/// The database's; a second open attempt of the wish or on the channel is refused by it.
+pub async fn store_attempt(
+    tx: &mut Tx,
+    intent: Uuid,
+    new: &Attempt,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "insert into chain.attempt (intent, no, channel, sequence, hash, envelope, max_time, first_ledger, created_at)
+         select $1, coalesce(max(no), 0) + 1, $2, $3, $4, $5, $6, $7, $8 from chain.attempt where intent = $1",
+        intent,
+        new.channel,
+        new.sequence,
+        new.hash,
+        new.envelope,
+        new.max_time,
+        new.first_ledger,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Counts a send.
+///
+/// # Errors
+/// The database's.
+pub async fn count_send(tx: &mut Tx, hash: &str) -> Result<(), Fault> {
+    sqlx::query!("update chain.attempt set sent = sent + 1 where hash = $1", hash).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Default)]
+pub struct Ending {
+    /// `success`, `failed` or `dead`.
+    pub status: &'static str,
+    /// Why, if it did not succeed.
+    pub reason: Option<String>,
+    /// The ledger that holds it.
+    pub ledger: Option<i64>,
+}
+
+/// Ends an attempt.
+///
+/// # Errors
+/// The database's.
+pub async fn end_attempt(tx: &mut Tx, hash: &str, ending: &Ending, now: DateTime<Utc>) -> Result<(), Fault> {
+    sqlx::query!(
+        "update chain.attempt set status = $2, reason = $3, ledger = $4, closed_at = $5
+         where hash = $1 and status = 'open'",
+        hash,
+        ending.status,
+        ending.reason,
+        ending.ledger,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// An attempt as the trace shows it.
+#[derive(Debug, Clone)]
+pub struct AttemptRow {
+    /// The wish it carries out.
+    pub key: String,
+    /// Its number within the wish.
+    pub no: i32,
+    /// The transaction's hash.
+    pub hash: String,
+    /// `open`, `success`, `failed`, `dead`.
+    pub status: String,
+    /// The ledger that holds it.
+    pub ledger: Option<i64>,
+    /// When it was built.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Every attempt about an escrow, in order.
+///
+/// # Errors
+/// The database's.
+pub async fn attempts_of(tx: &mut Tx, escrow: &str) -> Result<Vec<AttemptRow>, Fault> {
+    Ok(sqlx::query_as!(
+        AttemptRow,
+        "select i.key, a.no, a.hash, a.status, a.ledger, a.created_at from chain.attempt a
+         join chain.intent i on i.id = a.intent where i.escrow = $1 order by i.no, a.no",
+        escrow
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// Where the index stands.
+///
+/// # Errors
+/// The database's.
+pub async fn cursor(tx: &mut Tx, contract: &str) -> Result<Option<serde_json::Value>, Fault> {
+    Ok(sqlx::query_scalar!("select position from chain.cursor where contract = $1", contract)
+        .fetch_optional(&mut **tx)
+        .await?)
+}
+
+/// Starts the index, unless another worker just did.
+///
+/// # Errors
+/// The database's.
+pub async fn start_cursor(
+    tx: &mut Tx,
+    contract: &str,
+    position: serde_json::Value,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "insert into chain.cursor (contract, position, checked_at) values ($1, $2, $3) on conflict do nothing",
+        contract,
+        position,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Moves the index, only ever past events that are stored and applied.
+///
+/// # Errors
+/// The database's.
+pub async fn move_cursor(
+    tx: &mut Tx,
+    contract: &str,
+    position: serde_json::Value,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "update chain.cursor set position = $2, checked_at = $3 where contract = $1",
+        contract,
+        position,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// One thing the chain said.
+#[derive(Debug, Clone)]
+pub struct Said<'a> {
+    /// The transaction.
+    pub tx_hash: &'a str,
+    /// The event's number in it.
+    pub no: i32,
+    /// The ledger.
+    pub ledger: i64,
+    /// When that ledger closed.
+    pub closed_at: DateTime<Utc>,
+    /// What, in one word.
+    pub kind: &'a str,
+    /// The escrow it is about, if one of ours.
+    pub escrow: Option<&'a str>,
+    /// Minor units, where it is about money.
+    pub amount: i64,
+    /// All of it.
+    pub effect: serde_json::Value,
+}
+
+/// Stores an event; `false` if it was stored before.
+///
+/// # Errors
+/// The database's.
+pub async fn store_event(tx: &mut Tx, said: Said<'_>) -> Result<bool, Fault> {
+    let done = sqlx::query!(
+        "insert into chain.event (tx_hash, no, ledger, closed_at, kind, escrow, amount, effect)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+        said.tx_hash,
+        said.no,
+        said.ledger,
+        said.closed_at,
+        said.kind,
+        said.escrow,
+        said.amount,
+        said.effect
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes which transfer an event caused.
+///
+/// # Errors
+/// The database's.
+pub async fn posted(tx: &mut Tx, (hash, no): (&str, i32), transfer: TransferId) -> Result<(), Fault> {
+    sqlx::query!("update chain.event set transfer = $3 where tx_hash = $1 and no = $2", hash, no, transfer.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Minted and burned by the token since its deployment, minor units, as our index has it.
+///
+/// # Errors
+/// The database's.
+pub async fn supply(tx: &mut Tx) -> Result<(i64, i64), Fault> {
+    let row = sqlx::query!(
+        r#"select coalesce(sum(amount) filter (where kind = 'token_mint'), 0)::bigint as "minted!",
+                  coalesce(sum(amount) filter (where kind = 'token_burn'), 0)::bigint as "burned!" from chain.event"#
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok((row.minted, row.burned))
+}
+
+/// A wish the contract refused.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// The wish.
+    pub id: Uuid,
+    /// Its business key.
+    pub key: String,
+    /// The escrow it is about, whose later wishes wait behind it.
+    pub escrow: String,
+    /// When it was refused.
+    pub done_at: DateTime<Utc>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// The wishes the contract refused, newest first, refused before `before`.
+///
+/// # Errors
+/// The database's.
+pub async fn refused(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<Vec<Refused>, Fault> {
+    Ok(sqlx::query_as!(
+        Refused,
+        r#"select id, key, escrow, done_at as "done_at!", reason from chain.intent
+           where status = 'refused' and done_at < $1 order by done_at desc limit $2"#,
+        before,
+        most
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}

@@ -1,0 +1,167 @@
+//! Rows of `flow.collection`: what rails brought in.
+
+use amana_ledger::id::{EscrowRef, ExternalRef};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::db::Tx;
+use crate::error::Fault;
+use crate::privacy::Sealed;
+
+/// A collection to be written.
+#[derive(Debug, Clone)]
+pub struct New<'a> {
+    /// Ours.
+    pub id: Uuid,
+    /// The rail's: provider, shortcode, receipt.
+    pub external: &'a ExternalRef,
+    /// The book it settles in.
+    pub book: &'a str,
+    /// The callback that told us.
+    pub callback: Uuid,
+    /// Minor units.
+    pub amount: i64,
+    /// What the payer typed, and who the payer is, as they came.
+    pub typed_ref: Option<Sealed>,
+    /// See above.
+    pub payer: Option<Sealed>,
+    /// Its name on chain.
+    pub deposit_id: [u8; 32],
+    /// When we booked it.
+    pub at: DateTime<Utc>,
+}
+
+/// Writes it in suspense; `false` if the receipt was heard before.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(tx: &mut Tx, new: New<'_>) -> Result<bool, Fault> {
+    let done = sqlx::query!(
+        "insert into flow.collection (id, provider, shortcode, receipt, book, callback, amount, typed_ref, payer,
+             deposit_id, status, booked_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'suspense', $11)
+         on conflict (provider, shortcode, receipt) do nothing",
+        new.id,
+        new.external.provider,
+        new.external.account,
+        new.external.id,
+        new.book,
+        new.callback,
+        new.amount,
+        new.typed_ref as Option<Sealed>,
+        new.payer as Option<Sealed>,
+        &new.deposit_id[..],
+        new.at
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The amount booked for a receipt, if it was heard before.
+///
+/// # Errors
+/// The database's.
+pub async fn amount_of(tx: &mut Tx, external: &ExternalRef) -> Result<Option<i64>, Fault> {
+    Ok(sqlx::query_scalar!(
+        "select amount from flow.collection where provider = $1 and shortcode = $2 and receipt = $3",
+        external.provider,
+        external.account,
+        external.id
+    )
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// Says where it went: how much into which escrow, the rest to its employer.
+///
+/// # Errors
+/// The database's.
+pub async fn matched(tx: &mut Tx, id: Uuid, escrow: &EscrowRef, to_escrow: i64) -> Result<(), Fault> {
+    let status = if to_escrow > 0 { "pending" } else { "completed" };
+    sqlx::query!(
+        "update flow.collection set escrow = $2, to_escrow = $3, status = $4 where id = $1",
+        id,
+        escrow.as_str(),
+        to_escrow,
+        status
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The chain confirmed the deposit with this name. Gives the receipt.
+///
+/// # Errors
+/// The database's.
+pub async fn confirmed(tx: &mut Tx, deposit_id: &[u8; 32]) -> Result<Option<String>, Fault> {
+    Ok(sqlx::query_scalar!(
+        "update flow.collection set status = 'completed' where deposit_id = $1 and status = 'pending' returning receipt",
+        &deposit_id[..]
+    )
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// A collection as the doors show it.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Ours.
+    pub id: Uuid,
+    /// The rail.
+    pub provider: String,
+    /// Where it was paid to.
+    pub shortcode: String,
+    /// The rail's receipt.
+    pub receipt: String,
+    /// The book.
+    pub book: String,
+    /// The escrow it was matched to.
+    pub escrow: Option<String>,
+    /// Minor units.
+    pub amount: i64,
+    /// How much of it went into the escrow, minor units.
+    pub to_escrow: i64,
+    /// `pending`, `completed`, `failed`, `suspense`, `reversed`.
+    pub status: String,
+    /// When we booked it.
+    pub booked_at: DateTime<Utc>,
+    /// What the payer typed, sealed.
+    pub typed_ref: Option<Sealed>,
+    /// Who the payer is, sealed.
+    pub payer: Option<Sealed>,
+}
+
+/// The collections of an escrow, in order.
+///
+/// # Errors
+/// The database's.
+pub async fn of_escrow(tx: &mut Tx, escrow: &str) -> Result<Vec<Row>, Fault> {
+    Ok(sqlx::query_as!(
+        Row,
+        r#"select id, provider, shortcode, receipt, book, escrow, amount, to_escrow, status, booked_at,
+             typed_ref as "typed_ref: Sealed", payer as "payer: Sealed"
+         from flow.collection where escrow = $1 order by booked_at, receipt"#,
+        escrow
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// What lies in suspense, oldest first, after the row `after`.
+///
+/// # Errors
+/// The database's.
+pub async fn in_suspense(tx: &mut Tx, after: Option<Uuid>, most: i64) -> Result<Vec<Row>, Fault> {
+    Ok(sqlx::query_as!(
+        Row,
+        r#"select id, provider, shortcode, receipt, book, escrow, amount, to_escrow, status, booked_at,
+             typed_ref as "typed_ref: Sealed", payer as "payer: Sealed"
+         from flow.collection where status = 'suspense' and ($1::uuid is null or id > $1) order by id limit $2"#,
+        after,
+        most
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}

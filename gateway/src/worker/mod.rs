@@ -1,0 +1,100 @@
+//! Wakes what waits: judges what came in, says what must go out, carries wishes to the chain and reads what it did.
+//!
+//! Invariant: every pass is one small step that a crash may end anywhere; what it began is found again in the tables.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::flows::{chain, index};
+
+pub mod judge;
+pub mod say;
+
+/// How long a loop sleeps when it found nothing to do.
+const IDLE: Duration = Duration::from_millis(200);
+/// How long a loop sleeps after a fault.
+const TROUBLED: Duration = Duration::from_secs(2);
+/// Passes after which `run_until_idle` says that something goes round in circles.
+const MOST_PASSES: usize = 20_000;
+
+/// Does all that is due, in a fixed order, until nothing is. For tests and for the demo.
+///
+/// # Errors
+/// The first fault.
+pub async fn run_until_idle(app: &App) -> Result<()> {
+    for _ in 0..MOST_PASSES {
+        let judged = judge::next(app).await?;
+        let carried = chain::step(app).await?;
+        let read = index::read_page(app).await?;
+        let said = say::next(app).await?;
+        if !(judged || carried || read || said) {
+            return Ok(());
+        }
+    }
+    Err(crate::error::Fault::Stored("the worker goes round in circles".into()).into())
+}
+
+/// The worker's loops. Dropped, they stop at once; `stop` lets each finish its pass.
+pub struct Worker {
+    tell: watch::Sender<bool>,
+    loops: JoinSet<()>,
+}
+
+/// Starts the worker's loops.
+pub fn spawn(app: &Arc<App>) -> Worker {
+    let (tell, told) = watch::channel(false);
+    let mut loops = JoinSet::new();
+    loops.spawn(keep_on("judge", app.clone(), told.clone(), |app| async move { judge::next(&app).await }));
+    loops.spawn(keep_on("say", app.clone(), told.clone(), |app| async move { say::next(&app).await }));
+    // One a channel: an account carries one open transaction at a time.
+    for _ in 0..app.channels.len().max(1) {
+        loops.spawn(keep_on(
+            "chain",
+            app.clone(),
+            told.clone(),
+            |app| async move { chain::step(&app).await },
+        ));
+    }
+    loops.spawn(keep_on("index", app.clone(), told, |app| async move { index::read_page(&app).await }));
+    Worker { tell, loops }
+}
+
+impl Worker {
+    /// Lets every loop finish its pass, and waits for that.
+    pub async fn stop(mut self) {
+        // Nobody listening means every loop has ended already.
+        let _ = self.tell.send(true);
+        while self.loops.join_next().await.is_some() {}
+    }
+}
+
+async fn keep_on<F, W>(name: &'static str, app: Arc<App>, mut told: watch::Receiver<bool>, pass: F)
+where
+    F: Fn(Arc<App>) -> W,
+    W: Future<Output = Result<bool>>,
+{
+    while !*told.borrow() {
+        let rest = match pass(app.clone()).await {
+            Ok(true) => continue,
+            Ok(false) => IDLE,
+            Err(Error::Refused(refusal)) => {
+                tracing::error!(worker = name, code = ?refusal.code, reason = %refusal, "a pass was refused");
+                TROUBLED
+            }
+            Err(Error::Fault(fault)) => {
+                tracing::error!(worker = name, %fault, "a pass failed");
+                TROUBLED
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            _ = told.changed() => {}
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The ledger on a real Postgres: what it answers, what the database refuses, and whether both are right under load.
+
+mod ground;
+mod rejections;
