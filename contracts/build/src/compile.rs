@@ -1,10 +1,4 @@
-//! Runs cargo for the contract, so that neither the checkout's path nor the caller's settings reach the
-//! bytes.
-
-#![expect(
-    clippy::disallowed_methods,
-    reason = "what it must keep from the compiler is the environment itself"
-)]
+//! Runs cargo for the contract, so that neither the checkout's path nor the caller's settings reach the bytes.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

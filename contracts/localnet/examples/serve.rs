@@ -1,5 +1,11 @@
 //! A local network by itself, until the input ends: for driving the official SDKs against it by hand.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "the edge: here the network meets the wall clock and the terminal"
+)]
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -16,6 +16,7 @@ mod server;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -27,6 +28,9 @@ pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The passphrase under which the official tools take a network for a local one.
 pub const STANDALONE_PASSPHRASE: &str = "Standalone Network ; February 2017";
+
+/// How long open connections may take to finish when the network stops.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How a network is to run.
 #[derive(Clone)]
@@ -162,8 +166,10 @@ impl Localnet {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
-        self.server.abort();
-        let _ = (&mut self.server).await;
+        // Connections that are idle close at once; one that is not may finish its call.
+        if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
         let saved = match self.state_file.take() {
             Some(path) => self.save(&path).await,
             None => Ok(()),

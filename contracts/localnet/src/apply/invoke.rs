@@ -25,6 +25,13 @@ use crate::ledger::state::{Overlay, Source as _};
 /// An entry as the host takes it: its bytes and its life, both absent where there is no live entry.
 type Given = (Option<Vec<u8>>, Option<TtlLedgerEntryMeta>);
 
+/// What is to be run, for whom, with what.
+struct Call<'a> {
+    source: &'a AccountId,
+    op: &'a InvokeHostFunctionOp,
+    data: &'a SorobanTransactionData,
+}
+
 /// Everything the footprint names, read.
 struct Loaded {
     entries: Vec<Given>,
@@ -51,7 +58,7 @@ pub(crate) fn run(
         overlay.mark_restored(key.clone());
     }
     let mut diagnostics = Vec::new();
-    match execute(scene, source, op, data, loaded.entries, &mut diagnostics) {
+    match execute(scene, &Call { source, op, data }, loaded.entries, &mut diagnostics) {
         Err(reason) => Outcome { diagnostics, ..failed(reason) },
         Ok(done) => match record(scene, overlay, data, done) {
             Ok(outcome) => outcome,
@@ -140,12 +147,11 @@ fn budget(scene: &Scene<'_>, instructions: u64) -> Result<Budget, HostError> {
 
 fn execute(
     scene: &Scene<'_>,
-    source: &AccountId,
-    op: &InvokeHostFunctionOp,
-    data: &SorobanTransactionData,
+    call: &Call<'_>,
     entries: Vec<Given>,
     diagnostics: &mut Vec<DiagnosticEvent>,
 ) -> Result<HostResult, InvokeHostFunctionResult> {
+    let Call { source, op, data } = call;
     let declared = u64::from(data.resources.instructions);
     let budget = budget(scene, declared).map_err(|_| trapped())?;
     let seed = sha256(&[&scene.candidate.tx_hash[..], &scene.ledger.header_hash[..]].concat());
@@ -156,7 +162,7 @@ fn execute(
         bytes_of(&op.host_function),
         bytes_of(&data.resources),
         footprint::archived(data),
-        bytes_of(source),
+        bytes_of(*source),
         auth.into_iter(),
         scene.ledger.info(scene.closing.sequence, scene.closing.close_time),
         entries.into_iter(),

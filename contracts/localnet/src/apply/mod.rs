@@ -11,18 +11,17 @@ mod classic;
 mod footprint;
 mod invoke;
 mod lifetime;
-mod options;
 mod signatures;
 
 use soroban_env_host::xdr::{
     AccountId, ContractEvent, DiagnosticEvent, ExtensionPoint, InnerTransactionResultResult as Inner,
     LedgerEntryChanges, Operation, OperationBody, OperationMetaV2, OperationResult, ScVal,
-    SorobanTransactionMetaExt, SorobanTransactionMetaExtV1, SorobanTransactionMetaV2, TransactionMeta,
-    TransactionMetaV4, VecM,
+    SorobanTransactionMetaExt, SorobanTransactionMetaExtV1, SorobanTransactionMetaV2, TransactionEnvelope,
+    TransactionMeta, TransactionMetaV4, TransactionResult, VecM,
 };
 
-pub(crate) use candidate::Candidate;
-pub(crate) use check::{Verdict, check};
+use candidate::Candidate;
+use check::{Verdict, check};
 
 use crate::encoding::bytes_of;
 use crate::ledger::history::Applied;
@@ -67,8 +66,26 @@ struct Run {
     outcomes: Vec<Outcome>,
 }
 
+/// Checks a transaction and, if it may be applied, applies it in a ledger of its own.
+///
+/// # Errors
+/// The result with which the network refuses it; nothing has changed then.
+pub(crate) fn submit(
+    ledger: &mut Ledger,
+    envelope: TransactionEnvelope,
+) -> Result<(), Box<TransactionResult>> {
+    let closing = ledger.closing();
+    let candidate = Candidate::read(envelope, &ledger.network_id)?;
+    if let Verdict::Refused(result) = check(ledger, &candidate, closing) {
+        return Err(result);
+    }
+    let applied = apply(ledger, candidate, closing);
+    ledger.close(1, closing.close_time, Some(applied));
+    Ok(())
+}
+
 /// Applies a transaction that [`check`] found fit.
-pub(crate) fn apply(ledger: &mut Ledger, candidate: Candidate, closing: Closing) -> Applied {
+fn apply(ledger: &mut Ledger, candidate: Candidate, closing: Closing) -> Applied {
     let fee_meta = charge(ledger, &candidate, closing);
     let before = take_sequence(ledger, &candidate, closing);
     let (run, changes) = run_operations(ledger, &candidate, closing);
@@ -108,7 +125,10 @@ pub(crate) fn apply(ledger: &mut Ledger, candidate: Candidate, closing: Closing)
         fee_meta: bytes_of(&fee_meta),
         meta: bytes_of(&meta),
         diagnostics: failed_diagnostics.iter().map(bytes_of).collect(),
-        events: run.outcomes.into_iter().map(|o| if run.success { o.events } else { Vec::new() }).collect(),
+        events: match run.success {
+            true => run.outcomes.into_iter().map(|o| o.events).collect(),
+            false => Vec::new(),
+        },
     }
 }
 
@@ -181,7 +201,7 @@ fn run_operation(scene: &Scene<'_>, overlay: &mut Overlay<'_>, operation: &Opera
         OperationBody::InvokeHostFunction(op) => invoke::run(scene, overlay, &source, op),
         OperationBody::ExtendFootprintTtl(op) => lifetime::extend(scene, overlay, op),
         OperationBody::RestoreFootprint(_) => lifetime::restore(scene, overlay),
-        body => classic::run(overlay, &source, body).into(),
+        body => classic::run(scene, overlay, &source, body),
     }
 }
 

@@ -6,7 +6,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use soroban_env_host::xdr::{ContractEvent, LedgerHeader};
+use soroban_env_host::xdr::{
+    ContractEvent, GeneralizedTransactionSet, Hash, LedgerHeader, TransactionEnvelope, TransactionPhase,
+    TransactionSetV1, TxSetComponent, TxSetComponentTxsMaybeDiscountedFee, VecM,
+};
+
+use super::BASE_FEE;
+use crate::encoding::decode;
 
 /// Ledgers the public RPC servers keep: 7 days of 17 280.
 pub(crate) const RETENTION_LEDGERS: u32 = 120_960;
@@ -141,4 +147,21 @@ impl History {
     pub(crate) fn oldest_close_time(&self) -> u64 {
         self.since(self.oldest()).next().map_or_else(|| self.latest_close_time(), |c| c.close_time())
     }
+}
+
+/// The set of transactions of a ledger: none, or the one that closed it.
+pub(crate) fn tx_set(previous: &[u8; 32], applied: Option<&Applied>) -> GeneralizedTransactionSet {
+    let envelope = applied.and_then(|a| decode::<TransactionEnvelope>(&a.envelope).ok());
+    let component = envelope.map(|envelope| {
+        TxSetComponent::TxsetCompTxsMaybeDiscountedFee(TxSetComponentTxsMaybeDiscountedFee {
+            base_fee: Some(i64::from(BASE_FEE)),
+            txs: vec![envelope].try_into().unwrap_or_default(),
+        })
+    });
+    let first = component.into_iter().collect::<Vec<_>>().try_into().unwrap_or_default();
+    let phases = vec![TransactionPhase::V0(first), TransactionPhase::V0(VecM::default())];
+    GeneralizedTransactionSet::V1(TransactionSetV1 {
+        previous_ledger_hash: Hash(*previous),
+        phases: phases.try_into().unwrap_or_default(),
+    })
 }

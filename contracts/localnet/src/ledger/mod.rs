@@ -13,13 +13,11 @@ use std::rc::Rc;
 use ed25519_dalek::SigningKey;
 use soroban_env_host::xdr::{
     AccountEntry, AccountEntryExt, Hash, LedgerEntryData, LedgerHeader, LedgerHeaderExt, SequenceNumber,
-    StellarValue, StellarValueExt, String32, Thresholds, TimePoint, TransactionEnvelope, TransactionResult,
-    TransactionResultPair, VecM,
+    StellarValue, StellarValueExt, String32, Thresholds, TimePoint, TransactionResultPair, VecM,
 };
 use soroban_env_host::{LedgerInfo, ModuleCache};
 use soroban_simulation::NetworkConfig;
 
-use crate::apply::{self, Candidate, Verdict};
 use crate::encoding::{account_id, hash_of, sha256};
 use crate::{Clock, StartError};
 use history::{Applied, Close, History};
@@ -177,27 +175,12 @@ impl Ledger {
         self.close(ledgers.max(1), self.clock(), None);
     }
 
-    /// Checks a transaction and, if it may be applied, applies it in a ledger of its own.
-    ///
-    /// # Errors
-    /// The result with which the network refuses it; nothing has changed then.
-    pub(crate) fn submit(&mut self, envelope: TransactionEnvelope) -> Result<(), Box<TransactionResult>> {
-        let closing = self.closing();
-        let candidate = Candidate::read(envelope, &self.network_id)?;
-        if let Verdict::Refused(result) = apply::check(self, &candidate, closing) {
-            return Err(result);
-        }
-        let applied = apply::apply(self, candidate, closing);
-        self.close(1, closing.close_time, Some(applied));
-        Ok(())
-    }
-
     /// Closes `steps` ledgers, of which the last may hold a transaction.
-    fn close(&mut self, steps: u32, at: u64, applied: Option<Applied>) {
+    pub(crate) fn close(&mut self, steps: u32, at: u64, applied: Option<Applied>) {
         let result_hash = applied
             .as_ref()
             .map_or([0; 32], |a| sha256(&[&1u32.to_be_bytes()[..], &a.hash[..], &a.result[..]].concat()));
-        let tx_set = crate::rpc::ledgers::tx_set(&self.header_hash, applied.as_ref());
+        let tx_set = history::tx_set(&self.header_hash, applied.as_ref());
         let header = LedgerHeader {
             previous_ledger_hash: Hash(self.header_hash),
             scp_value: StellarValue {

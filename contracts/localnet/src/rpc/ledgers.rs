@@ -3,16 +3,14 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use soroban_env_host::xdr::{
-    ExtensionPoint, GeneralizedTransactionSet, Hash, LedgerCloseMeta, LedgerCloseMetaExt, LedgerCloseMetaV2,
-    LedgerEntryChanges, LedgerHeaderHistoryEntry, LedgerHeaderHistoryEntryExt, TransactionEnvelope,
-    TransactionPhase, TransactionResultMetaV1, TransactionSetV1, TxSetComponent,
-    TxSetComponentTxsMaybeDiscountedFee, VecM,
+    ExtensionPoint, Hash, LedgerCloseMeta, LedgerCloseMetaExt, LedgerCloseMetaV2, LedgerEntryChanges,
+    LedgerHeaderHistoryEntry, LedgerHeaderHistoryEntryExt, TransactionResultMetaV1, VecM,
 };
 
 use super::{Answer, RpcError, only_base64};
 use crate::encoding::{b64_of, decode};
-use crate::ledger::history::{Applied, Close};
-use crate::ledger::{BASE_FEE, Ledger, result_pair};
+use crate::ledger::history::{Applied, Close, tx_set};
+use crate::ledger::{Ledger, result_pair};
 
 const DEFAULT_LIMIT: usize = 5;
 const MAX_LIMIT: usize = 200;
@@ -27,23 +25,6 @@ pub(super) fn latest(ledger: &Ledger) -> Value {
         "closeTime": ledger.close_time().to_string(),
         "headerXdr": b64_of(&ledger.header),
         "metadataXdr": close.map(|c| b64_of(&close_meta(c))).unwrap_or_default(),
-    })
-}
-
-/// The set of transactions of a ledger: none, or the one that closed it.
-pub(crate) fn tx_set(previous: &[u8; 32], applied: Option<&Applied>) -> GeneralizedTransactionSet {
-    let envelope = applied.and_then(|a| decode::<TransactionEnvelope>(&a.envelope).ok());
-    let component = envelope.map(|envelope| {
-        TxSetComponent::TxsetCompTxsMaybeDiscountedFee(TxSetComponentTxsMaybeDiscountedFee {
-            base_fee: Some(i64::from(BASE_FEE)),
-            txs: vec![envelope].try_into().unwrap_or_default(),
-        })
-    });
-    let first = component.into_iter().collect::<Vec<_>>().try_into().unwrap_or_default();
-    let phases = vec![TransactionPhase::V0(first), TransactionPhase::V0(VecM::default())];
-    GeneralizedTransactionSet::V1(TransactionSetV1 {
-        previous_ledger_hash: Hash(*previous),
-        phases: phases.try_into().unwrap_or_default(),
     })
 }
 

@@ -7,18 +7,21 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use soroban_env_host::LedgerInfo;
 use soroban_env_host::e2e_invoke::RecordingInvocationAuthMode as AuthMode;
 use soroban_env_host::storage::SnapshotSource;
 use soroban_env_host::xdr::{
-    AccountId, InvokeHostFunctionOp, LedgerFootprint, Operation, OperationBody, SorobanTransactionData,
-    SorobanTransactionDataExt, Transaction, TransactionEnvelope, TransactionExt,
+    AccountId, ContractEventBody, ContractEventType, DiagnosticEvent, InvokeHostFunctionOp, LedgerFootprint,
+    Operation, OperationBody, SorobanTransactionData, SorobanTransactionDataExt, Transaction,
+    TransactionEnvelope, TransactionExt,
 };
+use soroban_env_host::{HostError, LedgerInfo};
 use soroban_simulation::AutoRestoringSnapshotSource;
 use soroban_simulation::simulation::{
     InvokeHostFunctionSimulationResult, LedgerEntryDiff, SimulationAdjustmentConfig, simulate_extend_ttl_op,
     simulate_invoke_host_function_op, simulate_restore_op,
 };
+
+use stellar_strkey::Contract;
 
 use super::{Answer, only_base64};
 use crate::encoding::{account_of, b64_of, bytes_of, decode_b64, sha256};
@@ -200,7 +203,7 @@ fn answer_of(done: &InvokeHostFunctionSimulationResult) -> Value {
     let (returned, data) = match (&done.invoke_result, &done.transaction_data) {
         (Ok(returned), Some(data)) => (returned, data),
         (Err(e), _) => {
-            answer["error"] = format!("{e:?}").into();
+            answer["error"] = format!("HostError: {}{}", told(e), event_log(&done.diagnostic_events)).into();
             return answer;
         }
         (Ok(_), None) => {
@@ -214,6 +217,30 @@ fn answer_of(done: &InvokeHostFunctionSimulationResult) -> Value {
     answer["results"] = json!([{"auth": auth, "xdr": b64_of(returned)}]);
     answer["stateChanges"] = done.modified_entries.iter().filter_map(state_change).collect();
     answer
+}
+
+/// `Error(Contract, #101)`, as the real server writes it and clients look for it.
+fn told(error: &HostError) -> String {
+    format!("{:?}", error.error)
+}
+
+fn event_log(events: &[DiagnosticEvent]) -> String {
+    let mut log = String::from("\n\nEvent log (newest first):\n");
+    for (at, diagnostic) in events.iter().rev().enumerate() {
+        let event = &diagnostic.event;
+        let ContractEventBody::V0(body) = &event.body;
+        let kind = if event.type_ == ContractEventType::Contract { "Contract" } else { "Diagnostic" };
+        let contract = event.contract_id.as_ref().map(|id| format!(" contract:{}", Contract(id.0.0)));
+        let word = |value| serde_json::to_string(value).unwrap_or_default();
+        let topics: Vec<String> = body.topics.iter().map(word).collect();
+        log.push_str(&format!(
+            "   {at}: [{kind} Event]{} topics:[{}], data:{}\n",
+            contract.unwrap_or_default(),
+            topics.join(", "),
+            word(&body.data),
+        ));
+    }
+    log
 }
 
 fn state_change(diff: &LedgerEntryDiff) -> Option<Value> {

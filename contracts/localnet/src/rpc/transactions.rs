@@ -12,6 +12,7 @@ use stellar_strkey::ed25519::PublicKey;
 
 use super::ledgers::ListParams;
 use super::{Answer, Desk, RpcError, only_base64};
+use crate::apply;
 use crate::encoding::{account_id, b64, b64_of, decode_b64};
 use crate::ledger::history::{Applied, Close};
 use crate::ledger::state::Source as _;
@@ -77,7 +78,7 @@ fn enqueue(ledger: &mut Ledger, envelope: TransactionEnvelope, hash: &[u8; 32]) 
             _ => {} // Forgotten by the queue; its sequence number is used, so the check below refuses it.
         }
     }
-    match ledger.submit(envelope) {
+    match apply::submit(ledger, envelope) {
         Ok(()) => Sent::Pending,
         Err(result) => Sent::Error(result),
     }
@@ -190,7 +191,7 @@ pub(crate) fn fund(desk: &mut Desk, address: &str) -> Funded {
     let Ok(hash) = envelope.hash(ledger.network_id) else {
         return Funded::Refused("friendbot's transaction has no hash".into());
     };
-    if let Err(result) = ledger.submit(envelope) {
+    if let Err(result) = apply::submit(ledger, envelope) {
         return Funded::Refused(format!("friendbot's transaction was refused: {}", result.result.name()));
     }
     let close = ledger.history.find(&hash);

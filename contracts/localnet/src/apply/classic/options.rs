@@ -4,7 +4,7 @@ use soroban_env_host::xdr::{
     AccountEntry, AccountId, SetOptionsOp, SetOptionsResult, Signer, SignerKey, Uint256,
 };
 
-use super::accounts::{available, fit_sponsors};
+use crate::apply::accounts::{available, fit_sponsors};
 use crate::encoding::key_of;
 use crate::ledger::state::{Overlay, Source as _};
 

@@ -3,6 +3,9 @@
 //! Absent: offers, pools, claimable balances, sponsorship, merges, data entries. They are answered
 //! opNOT_SUPPORTED.
 
+mod events;
+mod options;
+
 use soroban_env_host::xdr::{
     AccountId, AlphaNum4, AlphaNum12, Asset, ChangeTrustAsset, ChangeTrustOp, ChangeTrustResult,
     CreateAccountOp, CreateAccountResult, ExtendFootprintTtlResult, Hash, InvokeHostFunctionResult,
@@ -12,7 +15,7 @@ use soroban_env_host::xdr::{
 };
 
 use super::accounts::{available, reserve};
-use super::options;
+use super::{Outcome, Scene};
 use crate::encoding::{account_of, key_of};
 use crate::ledger::new_account;
 use crate::ledger::state::{Overlay, Source as _};
@@ -83,7 +86,28 @@ pub(crate) fn succeeded(result: &OperationResult) -> bool {
 }
 
 /// Runs a classic operation in the overlay.
-pub(crate) fn run(overlay: &mut Overlay<'_>, source: &AccountId, body: &OperationBody) -> OperationResult {
+pub(crate) fn run(
+    scene: &Scene<'_>,
+    overlay: &mut Overlay<'_>,
+    source: &AccountId,
+    body: &OperationBody,
+) -> Outcome {
+    let result = result_of(overlay, source, body);
+    let network = &scene.ledger.network_id;
+    let event = match body {
+        _ if !succeeded(&result) => None,
+        OperationBody::Payment(op) => {
+            events::moved(network, &op.asset, source, &account_of(&op.destination), op.amount)
+        }
+        OperationBody::CreateAccount(op) => {
+            events::moved(network, &Asset::Native, source, &op.destination, op.starting_balance)
+        }
+        _ => None,
+    };
+    Outcome { events: event.into_iter().collect(), ..result.into() }
+}
+
+fn result_of(overlay: &mut Overlay<'_>, source: &AccountId, body: &OperationBody) -> OperationResult {
     OperationResult::OpInner(match body {
         OperationBody::CreateAccount(op) => OperationResultTr::CreateAccount(create(overlay, source, op)),
         OperationBody::Payment(op) => OperationResultTr::Payment(pay(overlay, source, op)),

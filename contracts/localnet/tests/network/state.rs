@@ -1,0 +1,103 @@
+//! Saving and loading.
+
+use std::path::PathBuf;
+
+use amana_localnet::{Options, StartError, start};
+use serde_json::json;
+use soroban_env_host::xdr::*;
+
+use crate::contracts::deployed;
+use crate::support::*;
+
+fn file(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("amana-localnet-{}-{name}.json", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+#[tokio::test]
+async fn a_network_goes_on_where_it_was_saved() {
+    let path = file("goes-on");
+    let net = net_with(Some(path.clone())).await;
+    let (payer, escrow, _) = deployed(&net).await;
+    let failed = net.run(&payer, vec![pay(&party(99), Asset::Native, 1)]).await;
+    net.advance(3_600, 3).await;
+    let questions = [
+        ("getLatestLedger", json!({})),
+        ("getHealth", json!({})),
+        ("getEvents", json!({"startLedger": 1})),
+        ("getTransactions", json!({"startLedger": 1})),
+        ("getTransaction", json!({"hash": failed["txHash"]})),
+    ];
+    let mut before = Vec::new();
+    for (method, params) in &questions {
+        before.push(net.call(method, params.clone()).await);
+    }
+    let account = net.account(&payer).await;
+    net.localnet.shutdown().await.unwrap();
+
+    let again = net_with(Some(path.clone())).await;
+    for ((method, params), known) in questions.iter().zip(&before) {
+        assert!(&again.call(method, params.clone()).await == known, "{method} answers otherwise");
+    }
+    assert_eq!(again.account(&payer).await, account);
+    let got = again.invoke(&payer, invoke(&escrow, "version", vec![])).await;
+    assert!(matches!(returned(&got), ScVal::U32(_)));
+    assert_eq!(got["ledger"], before[0]["sequence"].as_u64().unwrap() + 1);
+    again.localnet.shutdown().await.unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
+async fn a_saved_state_is_a_snapshot_others_can_read() {
+    let path = file("snapshot");
+    let net = net().await;
+    deployed(&net).await;
+    net.localnet.save(&path).await.unwrap();
+    let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let fields = ["protocol_version", "sequence_number", "timestamp", "network_id", "base_reserve"];
+    assert!(fields.iter().all(|field| !saved[field].is_null()));
+    let entries = saved["ledger_entries"].as_array().unwrap();
+    assert!(
+        entries
+            .iter()
+            .any(|e| e["entry"]["data"].get("contract_code").is_some() && e["live_until"].is_number())
+    );
+    assert!(net.localnet.save(&path.join("nowhere")).await.is_err());
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
+async fn a_state_that_does_not_fit_is_refused() {
+    let path = file("refused");
+    let options = |passphrase: &str| {
+        let mut options = Options::new(std::sync::Arc::new(|| START));
+        options.passphrase = passphrase.to_owned();
+        options.state_file = Some(path.clone());
+        options
+    };
+    start(options("one network")).await.unwrap().shutdown().await.unwrap();
+    assert!(matches!(start(options("another")).await, Err(StartError::State { .. })));
+    std::fs::write(&path, "{}").unwrap();
+    assert!(matches!(start(options("one network")).await, Err(StartError::State { .. })));
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
+async fn a_taken_address_is_told() {
+    let first = net().await;
+    let mut options = Options::new(std::sync::Arc::new(|| START));
+    options.listen = first.localnet.addr();
+    assert!(matches!(start(options).await, Err(StartError::Listen { .. })));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn shutdown_leaves_no_thread() {
+    let mut options = Options::new(std::sync::Arc::new(|| START));
+    options.passphrase = "thread".into();
+    let net = start(options).await.unwrap();
+    let addr = net.addr();
+    net.shutdown().await.unwrap();
+    assert!(tokio::net::TcpStream::connect(addr).await.is_err());
+}
