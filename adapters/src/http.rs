@@ -384,7 +384,7 @@ pub(crate) mod tests {
         assert!(!why.contains("0712345678"), "{why}");
         for url in ["http://no-such-host.invalid/", "not a url", "http://["] {
             assert!(
-                matches!(client().ask(&Call::get("test", url)).await, Err(NoAnswer::NotSent(_))),
+                matches!(client().tell(&Call::get("test", url)).await, Err(NoAnswer::NotSent(_))),
                 "{url}"
             );
         }

@@ -1,6 +1,6 @@
 //! The alphabet a simple phone can show (GSM 03.38), and how long a text is in it.
 
-/// The 126 characters of the default table that print; each is one septet.
+/// The default table without its escape: 127 characters, each one septet.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
 ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿\
 abcdefghijklmnopqrstuvwxyzäöñüà";
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_alphabet_has_its_size() {
-        // 128 places, less the escape and the one our folding never needs to tell apart (a second space).
+        // 128 places less the escape to the extension table.
         assert_eq!(BASIC.chars().count(), 127);
         assert_eq!(septets("KES 1,500.00\n0. Back"), Ok(20));
         assert_eq!(septets("[1]€"), Ok(7));

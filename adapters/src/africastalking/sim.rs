@@ -36,7 +36,7 @@ pub struct Options {
     pub username: String,
     /// The key it asks for.
     pub key: Secret,
-    /// Where delivery reports go, if anywhere.
+    /// Where delivery reports go, if anywhere; see also [`Sim::report_to`].
     pub report_url: Option<String>,
     /// The pause before each report.
     pub pace: Duration,
@@ -73,6 +73,7 @@ pub struct Sim {
 
 struct Shared {
     options: Options,
+    report_url: Mutex<Option<String>>,
     http: Client,
     clock: Arc<dyn Clock>,
     messages: Mutex<Messages>,
@@ -94,8 +95,10 @@ impl Sim {
     /// When the socket cannot be had.
     pub async fn start(options: Options, http: Client, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let listen = options.listen;
+        let report_url = Mutex::new(options.report_url.clone());
         let shared = Arc::new(Shared {
             options,
+            report_url,
             http,
             clock,
             messages: Mutex::default(),
@@ -115,6 +118,11 @@ impl Sim {
     /// The address of the API, and of a page with the messages for people (`/`) and programs (`/messages`).
     pub fn url(&self) -> String {
         format!("http://{}", self.stage.addr())
+    }
+
+    /// From now on delivery reports go there.
+    pub fn report_to(&self, url: impl Into<String>) {
+        *lock(&self.shared.report_url) = Some(url.into());
     }
 
     /// Adds to the script; the newest rule that fits a request wins. `When::Names` takes a phone's digits.
@@ -238,7 +246,7 @@ impl Shared {
             Behaviour::Fail(reason) => reason.clone(),
             _ => "UserInBlackList".to_owned(),
         };
-        let Some(url) = self.options.report_url.clone() else { return };
+        let Some(url) = lock(&self.report_url).clone() else { return };
         let (shared, id, phone) = (self.clone(), id.to_owned(), to.e164().to_owned());
         self.reports.run(async move {
             for delivery in news {

@@ -39,7 +39,7 @@ pub struct Options {
     pub key: Secret,
     /// The secret both sides sign with.
     pub secret: Secret,
-    /// Where its news goes; none, and it is mute.
+    /// Where its news goes; none, and it is mute until [`Sim::call_back_to`].
     pub callback_url: Option<String>,
     /// Our money parked there at the start, and its currency.
     pub float: Money,
@@ -87,6 +87,7 @@ pub struct Sim {
 
 struct Shared {
     options: Options,
+    callback_url: Mutex<Option<String>>,
     http: Client,
     clock: Arc<dyn Clock>,
     till: Mutex<Till>,
@@ -109,8 +110,10 @@ impl Sim {
         let till = loaded.unwrap_or_else(|| Till::new(options.float, options.fee));
         let unfinished = till.unfinished();
         let listen = options.listen;
+        let callback_url = Mutex::new(options.callback_url.clone());
         let shared = Arc::new(Shared {
             options,
+            callback_url,
             http,
             clock,
             till: Mutex::new(till),
@@ -133,6 +136,11 @@ impl Sim {
     /// What `INTERSEND_API_URL` would be.
     pub fn url(&self) -> String {
         format!("http://{}/v1", self.stage.addr())
+    }
+
+    /// From now on news goes there: the rail is often up before the gateway knows its own address.
+    pub fn call_back_to(&self, url: impl Into<String>) {
+        *lock(&self.shared.callback_url) = Some(url.into());
     }
 
     /// Adds to the script; the newest rule that fits a request wins.
@@ -316,8 +324,9 @@ impl Shared {
             lock(&self.till).become_(reference, state);
             self.save();
         }
-        if let (Some(state), Some(url)) = (said, &self.options.callback_url) {
-            self.call_back(url, reference, state).await;
+        let url = lock(&self.callback_url).clone();
+        if let (Some(state), Some(url)) = (said, url) {
+            self.call_back(&url, reference, state).await;
         }
     }
 

@@ -106,8 +106,8 @@ async fn ear(rail: Intersend, failures: usize) -> Ear {
 async fn told(behaviour: Behaviour, failures: usize) -> (Sim, Intersend, Vec<PayoutState>) {
     let (_unused, words) = pair().await;
     let ear = ear(words, failures).await;
-    let options = Options { callback_url: Some(ear.url.clone()), ..options() };
-    let sim = Sim::start(options, client(), Arc::new(Still)).await.unwrap();
+    let sim = Sim::start(options(), client(), Arc::new(Still)).await.unwrap();
+    sim.call_back_to(&ear.url);
     let rail = rail(&sim, client());
     sim.behave(When::Always, behaviour);
     done(rail.send(&order(REFERENCE), now()).await);

@@ -57,10 +57,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 90 s; 360 ledgers (half an hour at 5 s); 10 XLM, where the dearest call (restoring archived code) is
-    /// about 4.
+    /// 90 s; 360 ledgers (half an hour at 5 s); 100 XLM. A call costs a fraction of one, but the first call
+    /// after the contract's code was archived pays to restore it, which is up to 50 on the public network,
+    /// and must not be stuck.
     fn default() -> Self {
-        Self { lifetime_s: 90, auth_ledgers: 360, max_fee: 100_000_000 }
+        Self { lifetime_s: 90, auth_ledgers: 360, max_fee: 1_000_000_000 }
     }
 }
 

@@ -1,4 +1,10 @@
-//! Runs cargo for the contract, so that neither the checkout's path nor the caller's settings reach the bytes.
+//! Runs cargo for the contract, so that neither the checkout's path nor the caller's settings reach the
+//! bytes.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what it must keep from the compiler is the environment itself"
+)]
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -13,10 +13,7 @@ pub(crate) enum Fault {
     Start { program: String, cause: std::io::Error },
     #[error("`{0}` failed; its own message stands above")]
     Failed(String),
-    #[error(
-        "the target {0} is not installed; `rustup target add {0}` in this checkout installs it (rust-toolchain.toml \
-         names it too)"
-    )]
+    #[error("the target {0} is not installed; `rustup target add {0}` in this checkout installs it")]
     NoTarget(&'static str),
     #[error("`cargo metadata` answered without `{0}`")]
     Metadata(&'static str),

@@ -1,6 +1,7 @@
 //! A contract's spec in words: what may be called, what is said, what is refused, what is stored.
 //!
-//! Invariant: everything comes from the Wasm itself, in the order it has there; numbered things in number order.
+//! Invariant: everything comes from the Wasm itself, in the order it has there; numbered things in number
+//! order.
 
 use serde::Serialize;
 use stellar_xdr_28::{

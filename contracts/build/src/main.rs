@@ -1,7 +1,10 @@
 //! Builds the escrow's Wasm, drops the spec entries it does not use, and writes what others rely on.
 //!
-//! Invariant: the same sources, lock file and toolchain give the same bytes in any checkout; `--check` writes nothing.
+//! Invariant: the same sources, lock file and toolchain give the same bytes in any checkout; `--check` writes
+//! nothing.
 //! Absent: `wasm-opt`. Whoever reads the hash can reproduce it with this repository and Rust alone.
+
+#![expect(clippy::disallowed_macros, reason = "a tool for people at a terminal")]
 
 mod compile;
 mod fault;

@@ -1,12 +1,13 @@
 //! The escrow's refusals, numbered.
 //!
-//! Invariant: numbers are frozen and only ever appended to; the 100s are about state, the 110s amounts, the 120s
-//! roles, the 130s time, the 140s configuration. They start at 100 because a failing token call surfaces as the
-//! token's own number, and the Stellar Asset Contract uses 1 to 15.
+//! Invariant: numbers are frozen and only ever appended to; the 100s are about state, the 110s amounts, the
+//! 120s roles, the 130s time, the 140s configuration. They start at 100 because a failing token call surfaces
+//! as the token's own number, and the Stellar Asset Contract uses 1 to 15.
 
 use soroban_sdk::contracterror;
 
-/// Why a call was refused. `Is…` names the state an escrow was found in when the call does not fit that state.
+/// Why a call was refused. `Is…` names the state an escrow was found in when the call does not fit that
+/// state.
 #[contracterror]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]

@@ -1,15 +1,16 @@
 //! What an escrow may be and how it may change: states as an enum with data, transitions as pure functions.
 //!
-//! Invariant: an escrow owes exactly what was minted for it, less what was burned and what was paid to an account;
-//! a state that owes nothing and cannot change absorbs every call. Amounts are stroops of the token.
-//! Absent: addresses, storage, tokens and signatures. `A` is the chain's address, which nothing here looks into.
+//! Invariant: an escrow owes exactly what was minted for it, less what was burned and what was paid to an
+//! account; a state that owes nothing and cannot change absorbs every call. Amounts are stroops of the token.
+//! Absent: addresses, storage, tokens and signatures. `A` is the chain's address, which nothing here looks
+//! into.
 
 use crate::error::Error;
 
 const DAY_S: u64 = 24 * 60 * 60;
 
-/// The longest term, five years. It is there to refuse an expiry given in milliseconds, which would lock the money
-/// for fifty thousand years.
+/// The longest term, five years. It is there to refuse an expiry given in milliseconds, which would lock the
+/// money for fifty thousand years.
 pub(crate) const LONGEST_TERM_S: u64 = 1_826 * DAY_S;
 
 /// The smallest amount of money the token stands for, in stroops (a cent of KES is 100 000).
@@ -26,8 +27,8 @@ impl Unit {
         }
     }
 
-    /// Accepts a positive amount of whole units that fits an account's balance (an i64): a release to an account
-    /// must never fail for size. It also keeps every sum of two amounts far from overflow.
+    /// Accepts a positive amount of whole units that fits an account's balance (an i64): a release to an
+    /// account must never fail for size. It also keeps every sum of two amounts far from overflow.
     fn amount(self, amount: i128) -> Result<i128, Error> {
         if amount == 0 { Err(Error::NotPositive) } else { self.part(amount) }
     }
@@ -60,7 +61,8 @@ pub(crate) enum State {
     Open { funded: i128 },
     /// Holds the whole amount.
     Funded,
-    /// The work is paid; `vault` waits for the rail to confirm, then burns. The fee is the rest of the amount.
+    /// The work is paid; `vault` waits for the rail to confirm, then burns. The fee is the rest of the
+    /// amount.
     Released { to_payee: i128, vault: i128 },
     /// The whole amount belongs to the payer again; `vault` waits for the rail to confirm, then burns.
     Refunded { vault: i128 },
@@ -112,8 +114,8 @@ impl<A> Escrow<A> {
         Ok(Self { amount, expiry, payee: Payee::Nobody, state: State::Open { funded: 0 } })
     }
 
-    /// Adds a deposit. Expiry does not refuse it: the money reached the rail already, and refusing to record it here
-    /// would not send it back. Whoever asks may refund it at once.
+    /// Adds a deposit. Expiry does not refuse it: the money reached the rail already, and refusing to record
+    /// it here would not send it back. Whoever asks may refund it at once.
     pub(crate) fn fund(self, amount: i128, unit: Unit) -> Result<Self, Error> {
         let State::Open { funded } = self.state else { return Err(self.state.refusal()) };
         let amount = unit.amount(amount)?;
@@ -180,8 +182,8 @@ impl<A> Escrow<A> {
         Ok((Self { state: State::Cancelled { burned: funded }, ..self }, funded))
     }
 
-    /// Takes from the vault what a rail paid out. `vault_before` makes it a compare-and-set: a call sent twice finds
-    /// another vault the second time.
+    /// Takes from the vault what a rail paid out. `vault_before` makes it a compare-and-set: a call sent
+    /// twice finds another vault the second time.
     pub(crate) fn burn(self, amount: i128, vault_before: i128, unit: Unit) -> Result<Self, Error> {
         let (State::Released { vault, .. } | State::Refunded { vault }) = self.state else {
             return Err(self.state.refusal());

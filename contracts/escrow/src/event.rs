@@ -1,7 +1,8 @@
 //! What the escrow says: one event a change, with every value that changed and who changed it.
 //!
-//! Invariant: topics are `escrow`, the verb, the reference; names are frozen, fields are only ever added. A field
-//! that is absent (no address) is written as void, never left out, so that the shape of an event is fixed.
+//! Invariant: topics are `escrow`, the verb, the reference; names are frozen, fields are only ever added. A
+//! field that is absent (no address) is written as void, never left out, so that the shape of an event is
+//! fixed.
 
 use soroban_sdk::{Address, BytesN, contractevent};
 

@@ -1,8 +1,9 @@
 //! The on-chain escrow: each entry point is one load, one transition, one signature, one write, one event.
 //!
-//! Invariant: the contract is its token's admin; what its escrows owe together is what it holds, and that is what was
-//! minted less what was burned and what was paid to accounts. Signatures are asked of addresses read from storage,
-//! never of a caller's choice (the payer of `create` excepted, who thereby becomes the one stored).
+//! Invariant: the contract is its token's admin; what its escrows owe together is what it holds, and that is
+//! what was minted less what was burned and what was paid to accounts. Signatures are asked of addresses read
+//! from storage, never of a caller's choice (the payer of `create` excepted, who thereby becomes the one
+//! stored).
 //! Order: load, state check, signature, effects, token calls, event.
 //! Absent: funding from a payer's own tokens, milestones, disputes, pause, upgrade.
 #![no_std]

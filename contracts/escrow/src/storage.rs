@@ -1,8 +1,9 @@
 //! What is stored, under which key, for how long: typed keys with one accessor each.
 //!
-//! Invariant: one persistent entry an escrow, of one size from birth (a payee's place is taken by the payer's address
-//! until it is named), and one an accepted deposit. Both stay for ever: an entry whose time to live ran out is
-//! archived, not absent, and the host never reads it as missing, so neither a reference nor a deposit comes twice.
+//! Invariant: one persistent entry an escrow, of one size from birth (a payee's place is taken by the payer's
+//! address until it is named), and one an accepted deposit. Both stay for ever: an entry whose time to live
+//! ran out is archived, not absent, and the host never reads it as missing, so neither a reference nor a
+//! deposit comes twice.
 
 use soroban_sdk::{Address, BytesN, Env, contracttype};
 
@@ -99,8 +100,8 @@ pub enum Route {
     Account = 2,
 }
 
-/// An escrow as stored: phase, route, payer, payee's pseudonym, payee's address, amount, funded, to_payee, vault,
-/// expiry. Pseudonym (zeros) and address (the payer's) mean nothing until the route says so.
+/// An escrow as stored: phase, route, payer, payee's pseudonym, payee's address, amount, funded, to_payee,
+/// vault, expiry. Pseudonym (zeros) and address (the payer's) mean nothing until the route says so.
 #[contracttype]
 #[derive(Clone)]
 pub struct Record(
@@ -242,12 +243,13 @@ pub(crate) fn set_agreement(env: &Env, reference: &BytesN<32>, agreement: &Agree
     entries.set(&key, &agreement.pack());
     if !agreement.escrow.is_over() {
         let keep = days_past(env, agreement.escrow.expiry);
-        entries.extend_ttl(&key, keep - DAY, keep);
+        entries.extend_ttl(&key, keep.saturating_sub(DAY), keep);
     }
     env.storage().instance().extend_ttl_with_limits(INSTANCE_DAYS * DAY, DAY, INSTANCE_STEP_DAYS * DAY);
 }
 
-/// Ledgers from now until the grace past `expiry` ends, as many as the network allows. Never less than the grace.
+/// Ledgers from now until the grace past `expiry` ends, as many as the network allows. Never less than the
+/// grace.
 fn days_past(env: &Env, expiry: u64) -> u32 {
     let ahead = expiry.saturating_sub(env.ledger().timestamp()) / LEDGER_S;
     let ledgers = ahead.saturating_add(u64::from(GRACE_DAYS * DAY));

@@ -1,7 +1,8 @@
-//! The only calls to the token; the contract is the token's admin and holds what all escrows owe in one balance.
+//! The only calls to the token; the contract is the token's admin and holds what all escrows owe in one
+//! balance.
 //!
-//! Invariant: a counter moves before its call, and both or neither land. Minted − burned is the supply this contract
-//! made; less what was paid to accounts, it is what the escrows owe.
+//! Invariant: a counter moves before its call, and both or neither land. Minted − burned is the supply this
+//! contract made; less what was paid to accounts, it is what the escrows owe.
 
 use soroban_sdk::{
     Address, Env,

@@ -2,23 +2,20 @@
 
 extern crate std;
 
-use soroban_sdk::testutils::{Address as _, Ledger as _};
-use soroban_sdk::{Address, BytesN};
+use soroban_sdk::testutils::Ledger as _;
 
-use super::world::{AMOUNT, Code, DAY, EXPIRY, UNIT, World};
+use super::world::{AMOUNT, Code, DAY, EXPIRY, FEE, TO_PAYEE, UNIT, World};
 use crate::{EscrowView, Phase, Totals};
 
-/// An escrow funded in two parts.
-fn funded(world: &World) -> BytesN<32> {
-    let reference = world.bytes("escrow");
-    let client = world.client();
-    client.create(&reference, &world.delegate, &world.token, &AMOUNT, &EXPIRY);
-    client.fund_deposit(&reference, &world.bytes("first"), &(AMOUNT - UNIT));
-    assert_eq!(world.escrow(&reference).state, Phase::Open);
-    client.fund_deposit(&reference, &world.bytes("second"), &UNIT);
-    assert_eq!(world.escrow(&reference).state, Phase::Funded);
+/// Funds the escrow in two parts.
+fn fund(world: &World) {
+    let (client, reference) = (world.client(), &world.reference);
+    client.create(reference, &world.delegate, &world.token, &AMOUNT, &EXPIRY);
+    client.fund_deposit(reference, &world.bytes("first"), &(AMOUNT - UNIT));
+    assert_eq!(world.escrow().state, Phase::Open);
+    client.fund_deposit(reference, &world.bytes("second"), &UNIT);
+    assert_eq!(world.escrow().state, Phase::Funded);
     assert_eq!(world.held(), AMOUNT);
-    reference
 }
 
 fn each(story: impl Fn(World)) {
@@ -30,16 +27,15 @@ fn each(story: impl Fn(World)) {
 #[test]
 fn a_mobile_payee_is_paid_through_the_vault() {
     each(|world| {
-        let reference = funded(&world);
-        let client = world.client();
-        client.assign(&reference, &world.bytes("person"), &None);
-        client.release(&reference, &0, &(AMOUNT - 7 * UNIT), &(7 * UNIT));
-        let vault = AMOUNT - 7 * UNIT;
-        assert_eq!(world.held(), vault);
-        let whole_shillings = vault - vault % (100 * UNIT);
-        client.burn(&reference, &whole_shillings, &vault);
+        fund(&world);
+        let (client, reference) = (world.client(), &world.reference);
+        client.assign(reference, &world.bytes("person"), &None);
+        client.release(reference, &0, &TO_PAYEE, &FEE);
+        assert_eq!(world.held(), TO_PAYEE);
+        let whole_shillings = TO_PAYEE - TO_PAYEE % (100 * UNIT);
+        client.burn(reference, &whole_shillings, &TO_PAYEE);
         assert_eq!(
-            world.escrow(&reference),
+            world.escrow(),
             EscrowView {
                 state: Phase::Released,
                 payer: world.delegate.clone(),
@@ -47,59 +43,95 @@ fn a_mobile_payee_is_paid_through_the_vault() {
                 to: None,
                 amount: AMOUNT,
                 funded: AMOUNT,
-                to_payee: vault,
-                fee: 7 * UNIT,
-                vault: vault - whole_shillings,
+                to_payee: TO_PAYEE,
+                fee: FEE,
+                vault: 93 * UNIT,
                 expiry: EXPIRY,
             }
         );
-        assert_eq!(client.totals(), Totals { minted: AMOUNT, burned: 7 * UNIT + whole_shillings, paid: 0 });
-        assert_eq!(world.held(), 93 * UNIT);
+        assert_eq!(client.totals(), Totals { minted: AMOUNT, burned: FEE + whole_shillings, paid: 0 });
+        assert_eq!(world.held(), 93 * UNIT, "the fraction of a shilling stays");
     });
 }
 
 #[test]
 fn a_payee_with_an_address_is_paid_in_tokens() {
     each(|world| {
-        let reference = funded(&world);
-        let client = world.client();
-        let payee = Address::generate(&world.env);
-        client.assign(&reference, &world.bytes("person"), &Some(payee.clone()));
-        client.release(&reference, &0, &AMOUNT, &0);
-        assert_eq!(world.tokens().balance(&payee), AMOUNT);
+        fund(&world);
+        let (client, reference) = (world.client(), &world.reference);
+        client.assign(reference, &world.bytes("person"), &Some(world.payee.clone()));
+        assert_eq!(world.escrow().to, Some(world.payee.clone()));
+        client.release(reference, &0, &AMOUNT, &0);
+        assert_eq!(world.tokens().balance(&world.payee), AMOUNT);
         assert_eq!(world.held(), 0);
-        assert_eq!(world.escrow(&reference).vault, 0);
+        assert_eq!(world.escrow().vault, 0);
         assert_eq!(client.totals(), Totals { minted: AMOUNT, burned: 0, paid: AMOUNT });
     });
 }
 
 #[test]
-fn a_stranger_refunds_after_expiry() {
+fn anyone_refunds_after_expiry() {
     each(|world| {
-        let reference = funded(&world);
-        let client = world.client();
+        fund(&world);
+        let (client, reference) = (world.client(), &world.reference);
         world.env.ledger().set_timestamp(EXPIRY + DAY);
         world.env.set_auths(&[]);
-        client.refund(&reference);
-        assert_eq!(world.escrow(&reference).vault, AMOUNT);
+        client.refund(reference);
+        assert_eq!((world.escrow().state, world.escrow().vault), (Phase::Refunded, AMOUNT));
         world.env.mock_all_auths();
-        client.burn(&reference, &AMOUNT, &AMOUNT);
+        client.burn(reference, &AMOUNT, &AMOUNT);
         assert_eq!(client.totals(), Totals { minted: AMOUNT, burned: AMOUNT, paid: 0 });
+        assert_eq!(world.held(), 0);
+    });
+}
+
+#[test]
+fn a_deposit_after_expiry_is_still_minted() {
+    each(|world| {
+        let (client, reference) = (world.client(), &world.reference);
+        client.create(reference, &world.delegate, &world.token, &AMOUNT, &EXPIRY);
+        world.env.ledger().set_timestamp(EXPIRY + DAY);
+        client.fund_deposit(reference, &world.bytes("late"), &AMOUNT);
+        client.assign(reference, &world.bytes("person"), &None);
+        client.release(reference, &0, &AMOUNT, &0);
+        assert_eq!(world.escrow().vault, AMOUNT);
     });
 }
 
 #[test]
 fn cancelling_burns_what_came() {
     each(|world| {
-        let reference = world.bytes("escrow");
-        let client = world.client();
-        client.create(&reference, &world.delegate, &world.token, &AMOUNT, &EXPIRY);
-        client.fund_deposit(&reference, &world.bytes("first"), &UNIT);
-        client.cancel(&reference);
-        assert_eq!(world.escrow(&reference).state, Phase::Cancelled);
+        let (client, reference) = (world.client(), &world.reference);
+        client.create(reference, &world.delegate, &world.token, &AMOUNT, &EXPIRY);
+        client.fund_deposit(reference, &world.bytes("first"), &UNIT);
+        client.cancel(reference);
+        assert_eq!((world.escrow().state, world.escrow().funded), (Phase::Cancelled, UNIT));
         assert_eq!(world.held(), 0);
         assert_eq!(client.totals(), Totals { minted: UNIT, burned: UNIT, paid: 0 });
-        assert_eq!(client.deposit(&world.bytes("first")), Some(reference));
-        assert_eq!(client.version(), 1);
+        assert_eq!(client.deposit(&world.bytes("first")).as_ref(), Some(reference));
+    });
+}
+
+#[test]
+fn an_employer_with_a_key_creates_assigns_and_cancels() {
+    each(|world| {
+        let (client, reference) = (world.client(), &world.reference);
+        client.create(reference, &world.stranger, &world.token, &AMOUNT, &EXPIRY);
+        client.assign(reference, &world.bytes("person"), &Some(world.payee.clone()));
+        client.cancel(reference);
+        assert_eq!((world.escrow().state, world.escrow().payer), (Phase::Cancelled, world.stranger.clone()));
+    });
+}
+
+#[test]
+fn the_configuration_is_read_back() {
+    each(|world| {
+        let config = world.client().config();
+        assert_eq!([config.admin, config.operator], [world.admin.clone(), world.operator.clone()]);
+        assert_eq!([config.delegate, config.arbiter], [world.delegate.clone(), world.arbiter.clone()]);
+        assert_eq!((config.token, config.unit), (world.token.clone(), UNIT));
+        assert_eq!(world.client().version(), 1);
+        assert_eq!(world.client().get(&world.reference), None);
+        assert_eq!(world.client().deposit(&world.reference), None);
     });
 }

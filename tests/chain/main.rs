@@ -1,0 +1,13 @@
+//! The chain adapter against a real Soroban host: the local network runs the committed Wasm, and every
+//! envelope, signature and event passes between the two as it would on the public network.
+//!
+//! Invariant: each test has a network of its own, whose clock stands still unless the test moves it.
+
+mod archive;
+mod chain;
+mod deployment;
+mod fate;
+mod forge;
+mod refusals;
+mod sdk;
+mod story;
