@@ -4,13 +4,15 @@
 
 use std::sync::Arc;
 
-use amana_adapters::africastalking::Sms;
-use amana_adapters::intersend::Intersend;
-use amana_adapters::stellar::{Keypair, Stellar};
+use amana_adapters::africastalking::{self, Sms};
+use amana_adapters::http::{Client, Limits};
+use amana_adapters::intersend::{self, Intersend};
+use amana_adapters::stellar::{Keypair, Network, Signers, Stellar};
 use amana_ledger::id::{Clock, Rng};
 
 use crate::config::Config;
 use crate::db::Db;
+use crate::error::Fault;
 use crate::privacy::Keyring;
 
 /// The gateway's surroundings. Shared by doors and worker.
@@ -33,4 +35,48 @@ pub struct App {
     pub chain: Stellar,
     /// The accounts that pay the chain's fees, one open transaction each.
     pub channels: Vec<Keypair>,
+}
+
+impl App {
+    /// Wires the surroundings as `config` says.
+    ///
+    /// # Errors
+    /// The configured contract, token or asset is none the chain's adapter can speak to.
+    pub fn wire(config: Config, db: Db, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Result<Self, Fault> {
+        let bad = |what: &str, why: &dyn std::fmt::Display| Fault::Stored(format!("{what}: {why}"));
+        let http = Client::new(Limits::default(), rng.clone()).map_err(|error| bad("http client", &error))?;
+        let stellar = &config.stellar;
+        let signers = Signers { operator: stellar.operator.clone(), delegate: stellar.delegate.clone() };
+        let network = Network {
+            rpc_url: stellar.rpc_url.clone(),
+            passphrase: stellar.passphrase.clone(),
+            contract: stellar.contract.clone(),
+            token: stellar.token.clone(),
+            exponent: config.book.asset().exponent(),
+        };
+        let chain = Stellar::new(network, signers, http.clone(), rng.clone())
+            .map_err(|error| bad("chain", &error))?;
+        let intersend = intersend::Config {
+            url: config.intersend.url.clone(),
+            key: config.intersend.key.clone(),
+            secret: config.intersend.secret.clone(),
+        };
+        let texts = africastalking::Config {
+            url: config.africastalking.url.clone(),
+            username: config.africastalking.username.clone(),
+            key: config.africastalking.api_key.clone(),
+            sender: config.africastalking.sender.clone(),
+        };
+        Ok(Self {
+            privacy: Keyring::new(config.master_key.0, clock.clone(), rng.clone()),
+            payouts: Intersend::new(intersend, http.clone()),
+            sms: Sms::new(texts, http),
+            channels: config.stellar.channels.clone(),
+            db,
+            clock,
+            rng,
+            chain,
+            config,
+        })
+    }
 }

@@ -10,12 +10,15 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use amana_adapters::stellar::Keypair;
 use amana_ledger::chart::{BookId, Shortcode};
 
 mod value;
 mod variables;
 
-pub use value::{AllowList, MasterKey, Secret, Verify};
+pub use amana_adapters::port::Secret;
+
+pub use value::{AllowList, MasterKey, Verify};
 pub use variables::{Environment, Unset, VARIABLES, Variable, markdown, plain_text, variable};
 
 /// Whether the other sides are companies or our simulators.
@@ -96,11 +99,11 @@ pub struct Stellar {
     /// The token's asset contract (C…).
     pub token: String,
     /// Signs deposits, vault and burns.
-    pub operator: Secret,
+    pub operator: Keypair,
     /// Signs for employers without a key of their own.
-    pub delegate: Secret,
+    pub delegate: Keypair,
     /// Pay fees and carry sequence numbers.
-    pub channels: Vec<Secret>,
+    pub channels: Vec<Keypair>,
     /// Another host's escrow service.
     pub service_url: Option<String>,
     /// What a caller of the escrow service must show.
@@ -207,6 +210,10 @@ pub fn database_url(environment: &Environment) -> Result<Secret, ConfigError> {
 pub struct Embedded {
     /// Where data and secrets are kept; none means the default for whoever runs us.
     pub data_dir: Option<PathBuf>,
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Where the escrow service listens.
+    pub escrow_listen: SocketAddr,
     /// Where the local network listens.
     pub stellar_listen: SocketAddr,
     /// `$XDG_DATA_HOME`, or `~/.local/share`.
@@ -214,19 +221,23 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Reads the three.
+    /// Reads these few.
     ///
     /// # Errors
     /// A malformed value, or a misspelt variable.
     pub fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let data_dir = reader.optional("AMANA_DATA_DIR", |text| Ok(PathBuf::from(text)));
+        let listen = reader.get("AMANA_LISTEN", parsed);
+        let escrow_listen = reader.get("AMANA_ESCROW_LISTEN", parsed);
         let stellar_listen = reader.get("AMANA_STELLAR_LISTEN", parsed);
         let home = || environment.get("HOME").map(|home| PathBuf::from(home).join(".local/share"));
         let user_data = environment.get("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
-        match (data_dir, stellar_listen) {
-            (Some(data_dir), Some(stellar_listen)) if reader.problems.is_empty() => {
-                Ok(Self { data_dir, stellar_listen, user_data })
+        match (data_dir, listen, escrow_listen, stellar_listen) {
+            (Some(data_dir), Some(listen), Some(escrow_listen), Some(stellar_listen))
+                if reader.problems.is_empty() =>
+            {
+                Ok(Self { data_dir, listen, escrow_listen, stellar_listen, user_data })
             }
             _ => Err(ConfigError(reader.problems)),
         }
@@ -406,7 +417,7 @@ fn hidden(text: &str) -> Result<Secret, String> {
     Ok(Secret::new(text))
 }
 
-fn signers(text: &str) -> Result<Vec<Secret>, String> {
+fn signers(text: &str) -> Result<Vec<Keypair>, String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(value::signer).collect()
 }
 

@@ -6,29 +6,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::Secret;
+use amana_adapters::stellar::Keypair;
 use amana_ledger::money::{Asset, Money};
-
-/// A value that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps `value`.
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value itself, for the one place that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
 
 /// The 32 bytes under which data keys are wrapped.
 #[derive(Clone, Copy)]
@@ -155,11 +135,8 @@ pub(super) fn database(text: &str) -> Result<Secret, String> {
 }
 
 /// A Stellar secret key.
-pub(super) fn signer(text: &str) -> Result<Secret, String> {
-    match stellar_strkey::ed25519::PrivateKey::from_string(text) {
-        Ok(_) => Ok(Secret::new(text)),
-        Err(_) => Err("is not a Stellar secret key (S…)".to_owned()),
-    }
+pub(super) fn signer(text: &str) -> Result<Keypair, String> {
+    Keypair::parse(text).map_err(|error| format!("is {error}"))
 }
 
 /// A Soroban contract's address.
@@ -217,7 +194,6 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let shown = format!("{:?} {:?}", Secret::new("hush"), MasterKey([7; 32]));
-        assert_eq!(shown, "… …");
+        assert_eq!(format!("{:?}", MasterKey([7; 32])), "…");
     }
 }

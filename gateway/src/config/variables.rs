@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
 
-use super::value::Secret;
+use super::Secret;
 
 /// What happens when a variable is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
