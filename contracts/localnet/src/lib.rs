@@ -39,7 +39,7 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The passphrase, from which the network's id and its first account follow.
     pub passphrase: String,
-    /// Where the state is loaded from at the start, if the file is there, and saved to at the end.
+    /// Where the state is loaded from at the start, if the file is there, and saved to after every transaction.
     pub state_file: Option<PathBuf>,
     /// The wall clock. Ledger time follows it and never goes back.
     pub now: Clock,

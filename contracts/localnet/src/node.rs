@@ -1,7 +1,7 @@
 //! The one thread that owns the ledger, and the questions put to it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -41,13 +41,16 @@ pub(crate) async fn spawn(options: Options, addr: SocketAddr) -> Result<Node, St
     let thread = std::thread::Builder::new()
         .name("amana-localnet".into())
         .stack_size(STACK)
-        .spawn(move || match open(options, addr) {
-            Ok(desk) => {
-                if ready.send(Ok(())).is_ok() {
-                    answer(desk, inbox);
+        .spawn(move || {
+            let state_file = options.state_file.clone();
+            match open(options, addr) {
+                Ok(desk) => {
+                    if ready.send(Ok(())).is_ok() {
+                        answer(desk, state_file.as_deref(), inbox);
+                    }
                 }
+                Err(e) => drop(ready.send(Err(e))),
             }
-            Err(e) => drop(ready.send(Err(e))),
         })
         .map_err(|e| StartError::Thread(e.to_string()))?;
     match started.await {
@@ -66,15 +69,32 @@ fn open(options: Options, addr: SocketAddr) -> Result<Desk, StartError> {
     Ok(Desk { ledger, dev_methods: options.dev_methods, addr })
 }
 
-fn answer(mut desk: Desk, mut inbox: mpsc::Receiver<Ask>) {
+fn answer(mut desk: Desk, state_file: Option<&Path>, mut inbox: mpsc::Receiver<Ask>) {
     while let Some(ask) = inbox.blocking_recv() {
         desk.ledger.keep_pace();
         // Whoever asked may have gone; then nobody minds that the answer is lost.
         match ask {
-            Ask::Call { method, params, reply } => drop(reply.send(rpc::call(&mut desk, &method, params))),
-            Ask::Fund { address, reply } => drop(reply.send(rpc::fund(&mut desk, &address))),
+            Ask::Call { method, params, reply } => {
+                let said = rpc::call(&mut desk, &method, params);
+                if method == "sendTransaction" {
+                    keep(&desk, state_file);
+                }
+                drop(reply.send(said));
+            }
+            Ask::Fund { address, reply } => {
+                let said = rpc::fund(&mut desk, &address);
+                keep(&desk, state_file);
+                drop(reply.send(said));
+            }
             Ask::Save { path, reply } => drop(reply.send(desk.ledger.save(&path))),
             Ask::Stop => return,
         }
+    }
+}
+
+/// A network forgets nothing it has answered for, even if its process is killed the next instant.
+fn keep(desk: &Desk, state_file: Option<&Path>) {
+    if let Some(Err(e)) = state_file.map(|path| desk.ledger.save(path)) {
+        tracing::error!(error = %e, "the local network's state was not kept");
     }
 }
