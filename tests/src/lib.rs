@@ -4,6 +4,8 @@
 
 pub mod pg;
 pub mod schema;
+pub mod story;
+pub mod world;
 
 #[cfg(test)]
 mod tests {

@@ -6,11 +6,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use amana_adapters::stellar::Keypair;
+use amana_ledger::journal;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::flows::store::chain as store;
 use crate::flows::{chain, index};
 
 pub mod judge;
@@ -22,6 +25,18 @@ const IDLE: Duration = Duration::from_millis(200);
 const TROUBLED: Duration = Duration::from_secs(2);
 /// Passes after which `run_until_idle` says that something goes round in circles.
 const MOST_PASSES: usize = 20_000;
+
+/// Readies the database for this configuration: the book is open, the channel accounts are known.
+///
+/// # Errors
+/// The database's.
+pub async fn prepare(app: &App) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    journal::open(&mut tx, &*app.clock, &app.config.book).await?;
+    let addresses: Vec<String> = app.channels.iter().map(Keypair::address).collect();
+    store::register_channels(&mut tx, &addresses).await?;
+    Ok(tx.commit().await?)
+}
 
 /// Does all that is due, in a fixed order, until nothing is. For tests and for the demo.
 ///

@@ -1,0 +1,3 @@
+//! The gateway against a world that fails: processes killed between any two commits, steps repeated, answers lost.
+
+mod crash;
