@@ -3,6 +3,7 @@
 //!
 //! Invariant: entries reach the host in footprint order, and only what the footprint declares is written.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use soroban_env_host::HostError;
@@ -156,23 +157,26 @@ fn execute(
     let budget = budget(scene, declared).map_err(|_| trapped())?;
     let seed = sha256(&[&scene.candidate.tx_hash[..], &scene.ledger.header_hash[..]].concat());
     let auth: Vec<Vec<u8>> = op.auth.iter().map(bytes_of).collect();
-    let done = invoke_host_function(
-        &budget,
-        true,
-        bytes_of(&op.host_function),
-        bytes_of(&data.resources),
-        footprint::archived(data),
-        bytes_of(*source),
-        auth.into_iter(),
-        scene.ledger.info(scene.closing.sequence, scene.closing.close_time),
-        entries.into_iter(),
-        seed.to_vec(),
-        diagnostics,
-        None,
-        Some(scene.ledger.modules()),
-    );
-    match done {
-        Ok(done) if done.encoded_invoke_result.is_ok() => Ok(done),
+    let run = || {
+        invoke_host_function(
+            &budget,
+            true,
+            bytes_of(&op.host_function),
+            bytes_of(&data.resources),
+            footprint::archived(data),
+            bytes_of(*source),
+            auth.into_iter(),
+            scene.ledger.info(scene.closing.sequence, scene.closing.close_time),
+            entries.into_iter(),
+            seed.to_vec(),
+            diagnostics,
+            None,
+            Some(scene.ledger.modules()),
+        )
+    };
+    // Nothing is written before the host has ended, so a panic in it costs this transaction and nothing else.
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(done)) if done.encoded_invoke_result.is_ok() => Ok(done),
         _ => {
             let spent = budget.get_cpu_insns_consumed().unwrap_or(u64::MAX);
             let memory = budget.get_mem_bytes_consumed().unwrap_or(u64::MAX);

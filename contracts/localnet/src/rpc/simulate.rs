@@ -3,6 +3,7 @@
 //! Invariant: nothing changes. Success here is not authorisation: in recording mode the signatures are
 //! invented.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -47,7 +48,10 @@ struct ResourceConfig {
 /// Simulates; what is wrong with the transaction stands under `error`, as the real server has it.
 pub(super) fn simulate(ledger: &Ledger, params: &Params) -> Answer {
     only_base64(params.xdr_format.as_deref())?;
-    let answer = read(params).and_then(|tx| run(ledger, params, &tx));
+    // A panic in the simulation's crates must not take the network with it; nothing is written here, so
+    // nothing can be left half done.
+    let simulated = catch_unwind(AssertUnwindSafe(|| read(params).and_then(|tx| run(ledger, params, &tx))));
+    let answer = simulated.unwrap_or_else(|_| Err("the simulation broke off".into()));
     let mut answer = answer.unwrap_or_else(|error| json!({"error": error}));
     answer["latestLedger"] = ledger.sequence().into();
     Ok(answer)
@@ -81,6 +85,9 @@ fn run(ledger: &Ledger, params: &Params, tx: &Transaction) -> Result<Value, Stri
         }
         _ if params.auth_mode.as_deref().is_some_and(|mode| !mode.is_empty()) => {
             return Err("cannot set authMode with non-InvokeHostFunction operations".into());
+        }
+        OperationBody::ExtendFootprintTtl(op) if op.extend_to >= config.max_entry_ttl => {
+            return Err(format!("extendTo must be below {}", config.max_entry_ttl));
         }
         OperationBody::ExtendFootprintTtl(op) => {
             let keys = footprint(tx)?.read_only.to_vec();

@@ -182,6 +182,67 @@ async fn several_signers_reach_a_threshold_together() {
 }
 
 #[tokio::test]
+async fn other_kinds_of_signers_sign_too() {
+    let net = net().await;
+    let (owner, to, signer) = (net.funded(1).await, net.funded(2).await, party(3));
+    let secret = b"a word only its owner knows".to_vec();
+    let payload = b"what was agreed".to_vec();
+    let keys = [
+        SignerKey::HashX(Uint256(sha256(&secret))),
+        SignerKey::Ed25519SignedPayload(SignerKeyEd25519SignedPayload {
+            ed25519: Uint256(signer.key()),
+            payload: payload.clone().try_into().unwrap(),
+        }),
+    ];
+    let add = |key| Some(Signer { key, weight: 1 });
+    let bodies =
+        keys.clone().map(|key| OperationBody::SetOptions(SetOptionsOp { signer: add(key), ..options() }));
+    assert_eq!(net.run(&owner, bodies.to_vec()).await["status"], "SUCCESS");
+    let hash = sha256(&secret);
+    let revealed = DecoratedSignature {
+        hint: SignatureHint(hash[28..].try_into().unwrap()),
+        signature: Signature(secret.try_into().unwrap()),
+    };
+    let mut agreed = signer.sign_message(&payload);
+    let end: [u8; 4] = payload[payload.len() - 4..].try_into().unwrap();
+    agreed.hint.0.iter_mut().zip(end).for_each(|(a, b)| *a ^= b);
+    for signature in [revealed, agreed] {
+        let tx = net.tx(&owner, vec![pay(&to, Asset::Native, 1)]).await;
+        let signatures = vec![signature].try_into().unwrap();
+        let sent = TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures });
+        assert_eq!(net.submit(&sent).await["status"], "SUCCESS");
+    }
+    let pre_authorised = SignerKey::PreAuthTx(Uint256([7; 32]));
+    let body = OperationBody::SetOptions(SetOptionsOp { signer: add(pre_authorised), ..options() });
+    let tx = net.tx(&owner, vec![body]).await;
+    assert_eq!(net.send(&envelope(tx, &[&owner])).await["status"], "ERROR");
+}
+
+#[tokio::test]
+async fn age_gap_and_extra_signers_are_asked_for() {
+    let net = net().await;
+    let (from, to, witness) = (net.funded(1).await, net.funded(2).await, party(3));
+    net.run(&from, vec![pay(&to, Asset::Native, 1)]).await;
+    let conditions = Preconditions::V2(PreconditionsV2 {
+        min_seq_age: Duration(60),
+        min_seq_ledger_gap: 5,
+        extra_signers: vec![SignerKey::Ed25519(Uint256(witness.key()))].try_into().unwrap(),
+        ..PreconditionsV2::default()
+    });
+    let mut tx = net.tx(&from, vec![pay(&to, Asset::Native, 1)]).await;
+    tx.cond = conditions;
+    let both = envelope(tx.clone(), &[&from, &witness]);
+    let early = Some(TransactionResultResult::TxBadMinSeqAgeOrGap);
+    assert_eq!(refusal(&net.send(&both).await), early);
+    net.advance(60, 1).await;
+    assert_eq!(refusal(&net.send(&both).await), early);
+    net.advance(0, 5).await;
+    let alone = refusal(&net.send(&envelope(tx, &[&from])).await);
+    assert_eq!(alone, Some(TransactionResultResult::TxBadAuth));
+    assert_eq!(net.submit(&both).await["status"], "SUCCESS");
+}
+
+#[tokio::test]
 async fn credit_moves_between_holders_and_a_locked_issuer_mints_no_more() {
     let net = net().await;
     let (issuer, holder, other) = (net.funded(1).await, net.funded(2).await, net.funded(3).await);

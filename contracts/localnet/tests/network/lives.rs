@@ -96,6 +96,25 @@ async fn a_footprint_is_restored_and_extended() {
 }
 
 #[tokio::test]
+async fn a_life_beyond_the_longest_is_refused() {
+    let net = net().await;
+    let (payer, escrow, _) = deployed(&net).await;
+    let body = |extend_to| {
+        OperationBody::ExtendFootprintTtl(ExtendFootprintTtlOp { ext: ExtensionPoint::V0, extend_to })
+    };
+    let keys = LedgerFootprint {
+        read_only: vec![instance(&escrow)].try_into().unwrap(),
+        read_write: VecM::default(),
+    };
+    let (mut tx, _) = with_footprint(&net, body(3_000_000), keys).await;
+    tx.operations = vec![operation(body(u32::MAX))].try_into().unwrap();
+    assert!(net.simulate(&tx).await["error"].is_string());
+    let got = net.submit(&envelope(tx, &[&payer])).await;
+    let malformed = OperationResultTr::ExtendFootprintTtl(ExtendFootprintTtlResult::Malformed);
+    assert_eq!(operation_result(&got), OperationResult::OpInner(malformed));
+}
+
+#[tokio::test]
 async fn idle_time_closes_ledgers_and_never_runs_back() {
     let net = net().await;
     let before = latest(&net).await;

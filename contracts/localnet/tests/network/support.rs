@@ -63,8 +63,12 @@ impl Party {
     }
 
     pub(crate) fn sign(&self, hash: &[u8; 32]) -> DecoratedSignature {
+        self.sign_message(hash)
+    }
+
+    pub(crate) fn sign_message(&self, message: &[u8]) -> DecoratedSignature {
         let hint = self.key()[28..].try_into().unwrap();
-        let signature = self.0.sign(hash).to_bytes().to_vec().try_into().unwrap();
+        let signature = self.0.sign(message).to_bytes().to_vec().try_into().unwrap();
         DecoratedSignature { hint: SignatureHint(hint), signature: Signature(signature) }
     }
 }
