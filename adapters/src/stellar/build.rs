@@ -73,6 +73,8 @@ pub(super) struct Desk<'a> {
     pub(super) signers: &'a [&'a Keypair],
     pub(super) limits: Limits,
     pub(super) rng: &'a dyn Rng,
+    /// A ledger in which something of ours is known to have happened.
+    pub(super) at_least: u32,
 }
 
 /// Who pays a transaction's fee, and with which sequence number.
@@ -132,8 +134,8 @@ async fn try_build(
     let now = now(desk.rpc).await?;
     let max_time = now.close_time + desk.limits.lifetime_s;
     let recorded = desk.rpc.simulate(&unsigned(draft(seat, max_time, call(&function, vec![])?)?)?).await?;
-    if let Some(error) = &recorded.error {
-        return Ok(refusal(error));
+    if let Some(refused) = refusal(&recorded, desk.at_least) {
+        return Ok(refused);
     }
     let asked = asked_auth(&recorded)?;
     let auth = match authorise(desk, &function, &asked, now.ledger)? {
@@ -144,8 +146,8 @@ async fn try_build(
     // A nonce of ours is part of the footprint, so a signed call is run once more, now with signatures
     // checked.
     let run = if auth == asked { recorded } else { desk.rpc.simulate(&unsigned(tx.clone())?).await? };
-    if let Some(error) = &run.error {
-        return Ok(refusal(error));
+    if let Some(refused) = refusal(&run, desk.at_least) {
+        return Ok(refused);
     }
     let soroban = resources(&run)?;
     let fee = soroban.resource_fee.saturating_add(inclusion_fee(desk.rpc).await);

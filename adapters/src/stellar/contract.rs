@@ -10,8 +10,8 @@ use stellar_xdr::{
 };
 
 use super::op::{ChainOp, to_minor};
-use super::rpc::{ChainFault, Rpc};
-use super::wire::{decode, encode, field, muxed, read_address, read_bytes32, read_i128};
+use super::rpc::{ChainFault, Rpc, Simulation};
+use super::wire::{decode, encode, field, hex32_or_none, muxed, read_address, read_bytes32, read_i128};
 use crate::port::Outcome;
 
 /// Number and name of each error of the contract, as in its committed interface. Numbers are frozen; the
@@ -58,15 +58,30 @@ pub fn error_name(number: u32) -> String {
     }
 }
 
-/// A failed simulation in our words.
-pub(super) fn refusal<T>(text: &str) -> Outcome<T> {
+/// A simulation that failed, in our words; `None` when it did not. One that ran on a ledger before
+/// `at_least`, in which something is known to have happened, says nothing: behind one URL there may be
+/// servers of different news.
+pub(super) fn refusal<T>(run: &Simulation, at_least: u32) -> Option<Outcome<T>> {
+    let text = run.error.as_deref()?;
+    if let Some(why) = behind(run, at_least) {
+        return Some(Outcome::NotSent { why });
+    }
     let first = text.lines().next().unwrap_or_default();
+    // Without these words it is the server that failed, not the call.
+    if !first.contains("HostError") {
+        return Some(Outcome::NotSent { why: first.chars().take(300).collect() });
+    }
     let number = first
         .split_once("Error(Contract, #")
         .and_then(|(_, rest)| rest.split_once(')'))
         .and_then(|(number, _)| number.parse().ok());
-    let code = number.map_or_else(|| "simulation_failed".to_owned(), error_name);
-    Outcome::Refused { code, reason: first.chars().take(300).collect() }
+    let code = number.map_or_else(|| "host_error".to_owned(), error_name);
+    Some(Outcome::Refused { code, reason: first.chars().take(300).collect() })
+}
+
+fn behind(run: &Simulation, at_least: u32) -> Option<String> {
+    let ledger = run.latest_ledger.filter(|ledger| *ledger < at_least)?;
+    Some(format!("the server is at ledger {ledger}, behind {at_least}"))
 }
 
 /// Where an escrow is in its life.
@@ -93,6 +108,7 @@ pub struct EscrowOnChain {
     /// Who pays, `G…` or `C…`.
     pub payer: String,
     /// Pseudonym of who is paid, when assigned.
+    #[serde(with = "hex32_or_none")]
     pub payee: Option<[u8; 32]>,
     /// The payee's own address, when paid in tokens.
     pub to: Option<String>,
@@ -193,9 +209,17 @@ impl Totals {
 }
 
 /// Runs a call that changes nothing and returns what it returned; the inner error is the contract's refusal.
-pub(super) async fn view(rpc: &Rpc, call: InvokeContractArgs) -> Result<Result<ScVal, String>, ChainFault> {
+/// An answer from before `at_least` is none.
+pub(super) async fn view(
+    rpc: &Rpc,
+    call: InvokeContractArgs,
+    at_least: u32,
+) -> Result<Result<ScVal, String>, ChainFault> {
     let method = "simulateTransaction";
     let run = rpc.simulate(&question(call)?).await?;
+    if let Some(why) = behind(&run, at_least) {
+        return Err(ChainFault::Unreachable { method, why });
+    }
     if let Some(error) = run.error {
         return Ok(Err(error));
     }

@@ -327,7 +327,7 @@ impl Site {
     /// Makes the contract the token's admin.
     async fn hand_over(&self, issuer: &Keypair, token: &str, contract: &str) -> Result<(), DeployFault> {
         let step = "hand over token";
-        let asked = view(&self.rpc, invocation(token, "admin", vec![])?).await?;
+        let asked = view(&self.rpc, invocation(token, "admin", vec![])?, 0).await?;
         let admin = asked.ok().as_ref().and_then(read_address);
         if admin.as_deref() == Some(contract) {
             return Ok(());
@@ -390,6 +390,7 @@ impl Site {
             signers: &[],
             limits: DEPLOY_LIMITS,
             rng: self.rng.as_ref(),
+            at_least: 0,
         }
     }
 

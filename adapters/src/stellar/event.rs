@@ -10,7 +10,7 @@ use stellar_xdr::{ContractEvent, ContractEventBody, ContractEventType, ScVal, Tr
 
 use super::op::{Network, to_minor, unit};
 use super::rpc::{ChainFault, EventAnswer, EventsAnswer, EventsFrom, Rpc};
-use super::wire::{decode, field, read_address, read_bytes32, read_i128, read_symbol};
+use super::wire::{decode, field, hex32, read_address, read_bytes32, read_i128, read_symbol};
 
 /// What an event means. Amounts are minor units; `key` is the escrow's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,7 @@ pub enum Effect {
     /// An escrow was opened.
     Created {
         /// The escrow.
+        #[serde(with = "hex32")]
         key: [u8; 32],
         /// What it will hold.
         amount: i64,
@@ -26,8 +27,10 @@ pub enum Effect {
     /// A deposit was minted into an escrow.
     Funded {
         /// The escrow.
+        #[serde(with = "hex32")]
         key: [u8; 32],
         /// The deposit, once for ever.
+        #[serde(with = "hex32")]
         deposit_id: [u8; 32],
         /// How much.
         amount: i64,
@@ -37,8 +40,10 @@ pub enum Effect {
     /// It was said who will be paid.
     Assigned {
         /// The escrow.
+        #[serde(with = "hex32")]
         key: [u8; 32],
         /// Pseudonym of the person.
+        #[serde(with = "hex32")]
         payee: [u8; 32],
         /// Their own address, when paid in tokens.
         to: Option<String>,
@@ -46,6 +51,7 @@ pub enum Effect {
     /// The work was paid; the fee was burned.
     Released {
         /// The escrow.
+        #[serde(with = "hex32")]
         key: [u8; 32],
         /// The payee's part.
         to_payee: i64,
@@ -57,6 +63,7 @@ pub enum Effect {
     /// A funded escrow went back to the payer's side.
     Refunded {
         /// The escrow.
+        #[serde(with = "hex32")]
         key: [u8; 32],
         /// What is in the vault now.
         vault: i64,
@@ -64,6 +71,7 @@ pub enum Effect {
     /// An escrow ended before it was funded.
     Cancelled {
         /// The escrow.
+        #[serde(with = "hex32")]
         key: [u8; 32],
         /// What had come and was burned.
         burned: i64,
@@ -71,6 +79,7 @@ pub enum Effect {
     /// What a phone was paid was burned.
     Burned {
         /// The escrow.
+        #[serde(with = "hex32")]
         key: [u8; 32],
         /// How much.
         amount: i64,

@@ -21,6 +21,7 @@ mod wire;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use amana_ledger::id::Rng;
 use stellar_xdr::{Hash, HostFunction, ScVal};
@@ -54,6 +55,8 @@ pub struct Stellar {
     signers: Signers,
     limits: Limits,
     rng: Arc<dyn Rng>,
+    /// The newest ledger in which something of ours was seen to happen: no older answer is believed.
+    seen: Arc<AtomicU32>,
 }
 
 impl std::fmt::Debug for Stellar {
@@ -78,7 +81,7 @@ impl Stellar {
         unit(network.exponent)?;
         let rpc = Rpc::new(http, network.rpc_url.clone());
         let id = wire::network_id(&network.passphrase);
-        Ok(Self { network, id, rpc, signers, limits: Limits::default(), rng })
+        Ok(Self { network, id, rpc, signers, limits: Limits::default(), rng, seen: Arc::default() })
     }
 
     /// The same with other bounds on time and fee.
@@ -106,7 +109,8 @@ impl Stellar {
     /// plus one).
     ///
     /// Nothing is sent. `Refused` carries the contract's word (`AlreadyExists`, `DepositUsed`, …; the token's
-    /// as `token_13`), found by running the call without applying it. Store what is built before sending it.
+    /// as `token_13`, the host's as `host_error`), found by running the call without applying it. Store what
+    /// is built before sending it.
     pub async fn build(&self, op: &ChainOp, channel: &Keypair, sequence: i64) -> Outcome<Built> {
         let call = match op.call(&self.network, &self.delegate()) {
             Ok(call) => call,
@@ -118,6 +122,7 @@ impl Stellar {
             signers: &[&self.signers.operator, &self.signers.delegate],
             limits: self.limits,
             rng: self.rng.as_ref(),
+            at_least: self.seen(),
         };
         build::build(&desk, build::Seat { channel, sequence }, HostFunction::InvokeContract(call)).await
     }
@@ -133,7 +138,11 @@ impl Stellar {
     /// When the server cannot be asked or understood, which says nothing about the transaction; so for all
     /// below.
     pub async fn look(&self, hash: &str) -> Result<Look, ChainFault> {
-        submit::look(&self.rpc, &self.network, hash).await
+        let look = submit::look(&self.rpc, &self.network, hash).await?;
+        if let Look::Success { ledger, .. } | Look::Failed { ledger: Some(ledger), .. } = &look {
+            self.seen.fetch_max(*ledger, Ordering::Relaxed);
+        }
+        Ok(look)
     }
 
     /// The last sequence number an account used up; `None` when there is no such account.
@@ -194,7 +203,7 @@ impl Stellar {
     pub async fn token_balance(&self, address: &str) -> Result<i64, ChainFault> {
         let call =
             op::invocation(&self.network.token, "balance", vec![ScVal::Address(wire::address(address)?)])?;
-        let value = refused(contract::view(&self.rpc, call).await?)?;
+        let value = refused(contract::view(&self.rpc, call, self.seen()).await?)?;
         let units = wire::read_i128(&value).ok_or_else(|| odd("balance"))?;
         i64::try_from(units / unit(self.network.exponent)?).map_err(|_| odd("balance"))
     }
@@ -204,7 +213,13 @@ impl Stellar {
     /// # Errors
     /// As [`Stellar::look`]; also when one of the escrow's own events cannot be read. The cursor then stays.
     pub async fn events(&self, from: &Cursor) -> Result<Heard, ChainFault> {
-        event::read_on(&self.rpc, &self.network, from).await
+        let heard = event::read_on(&self.rpc, &self.network, from).await?;
+        if let Heard::Page(page) = &heard
+            && let Some(last) = page.events.last()
+        {
+            self.seen.fetch_max(last.ledger, Ordering::Relaxed);
+        }
+        Ok(heard)
     }
 
     /// The newest ledger: where to begin reading events of a contract not deployed yet.
@@ -216,7 +231,12 @@ impl Stellar {
     }
 
     async fn view(&self, function: &str, args: Vec<ScVal>) -> Result<ScVal, ChainFault> {
-        refused(contract::view(&self.rpc, op::invocation(&self.network.contract, function, args)?).await?)
+        let call = op::invocation(&self.network.contract, function, args)?;
+        refused(contract::view(&self.rpc, call, self.seen()).await?)
+    }
+
+    fn seen(&self) -> u32 {
+        self.seen.load(Ordering::Relaxed)
     }
 }
 

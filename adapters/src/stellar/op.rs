@@ -5,20 +5,22 @@
 //! number of minor units is an error, never rounded.
 //! Absent: `resolve`, `upgrade` and whatever else the server must not be able to sign.
 
+use std::fmt;
+
 use amana_ledger::money::Amount;
 use serde::{Deserialize, Serialize};
 use stellar_xdr::{InvokeContractArgs, ScAddress, ScVal, VecM};
 
 use super::rpc::ChainFault;
-use super::wire::{address, bytes32, contract_id, symbol};
+use super::wire::{address, bytes32, contract_id, hex32, symbol};
 
 /// A Stellar Asset Contract counts in ten-millionths.
 const TOKEN_DECIMALS: u32 = 7;
 
 /// One deployment of token and escrow contract, and where to reach it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {
-    /// URL of a Stellar RPC server.
+    /// URL of a Stellar RPC server. Providers put keys into it: it is never shown.
     pub rpc_url: String,
     /// The network's name; every signature commits to it.
     pub passphrase: String,
@@ -28,6 +30,15 @@ pub struct Network {
     pub token: String,
     /// Decimals of the asset's minor unit (KES: 2). At most 7.
     pub exponent: u32,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rpc_url: _, passphrase, contract, token, exponent } = self;
+        let mut shown = f.debug_struct("Network");
+        shown.field("passphrase", passphrase).field("contract", contract).field("token", token);
+        shown.field("exponent", exponent).finish_non_exhaustive()
+    }
 }
 
 /// Token units in one minor unit of an asset with this exponent: 10^(7 − exponent).
@@ -225,20 +236,4 @@ pub(super) fn invocation(
         function_name: symbol(function)?,
         args,
     })
-}
-
-/// 32 bytes as hex, in what is stored.
-mod hex32 {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8; 32], out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_str(&hex::encode(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 32], D::Error> {
-        let text = String::deserialize(from)?;
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(&text, &mut bytes).map_err(D::Error::custom)?;
-        Ok(bytes)
-    }
 }

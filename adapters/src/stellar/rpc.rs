@@ -5,6 +5,8 @@
 //! Absent: sending again. What may be sent again, and when, is decided from stored facts (`submit.rs`); only
 //! reads are repeated here.
 
+use std::fmt;
+
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -46,10 +48,17 @@ pub enum ChainFault {
 }
 
 /// A JSON-RPC client for one Stellar RPC server.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Rpc {
     http: Client,
     url: String,
+}
+
+impl fmt::Debug for Rpc {
+    /// Without the URL, which may carry a provider's key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rpc").finish_non_exhaustive()
+    }
 }
 
 /// Whether a request may be repeated when no answer comes.

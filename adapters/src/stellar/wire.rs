@@ -172,3 +172,43 @@ pub(super) fn field<'a>(value: &'a ScVal, name: &str) -> Option<&'a ScVal> {
     let ScVal::Map(Some(map)) = value else { return None };
     map.iter().find(|pair| read_symbol(&pair.key).as_deref() == Some(name)).map(|pair| &pair.val)
 }
+
+/// 32 bytes as hex, in what is stored.
+pub(super) mod hex32 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(in super::super) fn serialize<S: Serializer>(bytes: &[u8; 32], out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&hex::encode(bytes))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 32], D::Error> {
+        let text = String::deserialize(from)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(&text, &mut bytes).map_err(D::Error::custom)?;
+        Ok(bytes)
+    }
+}
+
+/// 32 bytes as hex, or nothing, in what is stored.
+pub(super) mod hex32_or_none {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        bytes: &Option<[u8; 32]>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => out.serialize_some(&hex::encode(bytes)),
+            None => out.serialize_none(),
+        }
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<[u8; 32]>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(&text, &mut bytes).map_err(D::Error::custom)?;
+        Ok(Some(bytes))
+    }
+}

@@ -52,7 +52,14 @@ fn authorised(
     let id = network_id(&network().passphrase);
     let (operator, delegate) = (key(1), key(2));
     let signers = [&operator, &delegate];
-    let desk = Desk { rpc: &rpc, network: &id, signers: &signers, limits: Limits::default(), rng: &Fixed };
+    let desk = Desk {
+        rpc: &rpc,
+        network: &id,
+        signers: &signers,
+        limits: Limits::default(),
+        rng: &Fixed,
+        at_least: 0,
+    };
     authorise(&desk, function, asked, 1_000).unwrap()
 }
 

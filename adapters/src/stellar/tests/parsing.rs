@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::contract::refusal;
 use super::super::event::{heard, place};
-use super::super::rpc::{EventAnswer, read_answer};
+use super::super::rpc::{EventAnswer, Simulation, read_answer};
 use super::super::submit::{read_look, read_sent};
 use super::super::wire::decode;
 use super::super::{
@@ -92,19 +92,40 @@ fn what_became_of_a_transaction_is_understood() {
     assert!(look(&blank).is_err());
 }
 
+fn run_at(ledger: u32, error: Option<&str>) -> Simulation {
+    answer(&json!({"error": error, "latestLedger": ledger})).unwrap()
+}
+
 #[test]
 fn a_refusal_is_named_by_whose_it_is() {
-    let code = |text: &str| match refusal::<()>(text) {
-        Outcome::Refused { code, .. } => code,
+    let code = |text: &str| match refusal::<()>(&run_at(7, Some(text)), 7) {
+        Some(Outcome::Refused { code, .. }) => code,
         other => panic!("{other:?}"),
     };
     let ours = "HostError: Error(Contract, #109)\n\nEvent log (newest first):\n   0: [Diagnostic Event] …";
     assert_eq!(code(ours), "DepositUsed");
     assert_eq!(code("HostError: Error(Contract, #13)\nEvent log: Error(Contract, #109)"), "token_13");
     assert_eq!(code("HostError: Error(Contract, #199)"), "contract_199");
-    assert_eq!(code("HostError: Error(Auth, InvalidAction)"), "simulation_failed");
-    assert_eq!(code(""), "simulation_failed");
+    assert_eq!(code("HostError: Error(Auth, InvalidAction)"), "host_error");
     assert_eq!(error_name(101), "AlreadyExists");
+    assert_eq!(refusal::<()>(&run_at(7, None), 7), None);
+}
+
+#[test]
+fn a_server_that_failed_or_is_behind_refuses_nothing() {
+    let sick = refusal::<()>(&run_at(7, Some("could not read the latest ledger")), 7);
+    assert!(matches!(sick, Some(Outcome::NotSent { .. })), "{sick:?}");
+    let stale = refusal::<()>(&run_at(6, Some("HostError: Error(Contract, #102)")), 7);
+    assert!(
+        matches!(stale, Some(Outcome::NotSent { .. })),
+        "open, before the ledger that funded it: {stale:?}"
+    );
+}
+
+#[test]
+fn a_url_with_a_key_in_it_is_never_shown() {
+    let network = super::super::Network { rpc_url: "https://rpc.example/v1/KEY".into(), ..network() };
+    assert!(!format!("{network:?}").contains("KEY"));
 }
 
 fn told(vectors: &Value, name: &str, id: &str) -> EventAnswer {
