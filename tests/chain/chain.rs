@@ -43,6 +43,10 @@ pub(crate) fn keypair(role: &str) -> Keypair {
     Keypair::from_seed(seed)
 }
 
+pub(crate) fn signers() -> Signers {
+    Signers { operator: keypair("operator"), delegate: keypair("delegate") }
+}
+
 pub(crate) fn roles() -> Roles {
     let address = |role| keypair(role).address();
     Roles {
@@ -107,8 +111,7 @@ impl Chain {
             token: deployed.token.clone(),
             exponent: 2,
         };
-        let signers = Signers { operator: keypair("operator"), delegate: keypair("delegate") };
-        let stellar = Stellar::new(network, signers, client(), rng()).unwrap();
+        let stellar = Stellar::new(network, signers(), client(), rng()).unwrap();
         Self { net, stellar, deployed, channel, other_channel }
     }
 

@@ -8,6 +8,7 @@ mod chain;
 mod deployment;
 mod fate;
 mod forge;
+mod lossy;
 mod refusals;
 mod sdk;
 mod story;
