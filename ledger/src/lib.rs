@@ -1,5 +1,7 @@
 //! A strict double-entry ledger on Postgres.
 
+pub mod audit;
+pub mod balance;
 mod batch;
 pub mod chart;
 pub(crate) mod hold;

@@ -19,7 +19,7 @@ use crate::money::{Amount, Money};
 use crate::transfer::{Event, HoldAct, Posting, Rejection, Transfer};
 
 pub use receipt::{Posted, Receipt};
-pub(crate) use root::{GENESIS, seal};
+pub(crate) use root::{GENESIS, Sealed, seal};
 pub(crate) use totals::Phase;
 pub use totals::{Balance, Totals};
 

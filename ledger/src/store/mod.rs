@@ -2,7 +2,9 @@
 //!
 //! Invariant: error prose is never parsed. What the database refuses is known by the name of the rule alone.
 
+pub(crate) mod look;
 pub(crate) mod read;
+pub(crate) mod sound;
 pub(crate) mod write;
 
 use std::fmt;

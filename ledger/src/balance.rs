@@ -1,0 +1,158 @@
+//! The read door: balances, statements, the trial balance, transfers; now, as of a day, as known at an instant.
+//!
+//! Invariant: a balance is the account's newest chunk, never a sum made on the way.
+//! Absent: rights. Who may ask is decided by the doors.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use sqlx::PgConnection;
+
+use crate::chart::{Account, BookId, Kind, Side};
+use crate::id::TransferId;
+use crate::money::Asset;
+use crate::store::{Fault, look, read};
+
+pub use crate::batch::{Balance, Totals};
+pub use crate::store::look::{Line, Written};
+
+/// What stands on an account now; zero for one that nothing ever touched.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn balance(conn: &mut PgConnection, book: &BookId, account: &Account) -> Result<Balance, Fault> {
+    let known = read::accounts(conn, book, &[account]).await?;
+    let totals = known.get(account).map(|(_, totals)| *totals).unwrap_or_default();
+    Ok(Balance { account: account.clone(), totals })
+}
+
+/// What stands on several accounts, read together: one moment, one statement. In the order asked.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn balances(
+    conn: &mut PgConnection,
+    book: &BookId,
+    accounts: &[Account],
+) -> Result<Vec<Balance>, Fault> {
+    let known = read::accounts(conn, book, &accounts.iter().collect::<Vec<_>>()).await?;
+    let balance = |account: &Account| {
+        let totals = known.get(account).map(|(_, totals)| *totals).unwrap_or_default();
+        Balance { account: account.clone(), totals }
+    };
+    Ok(accounts.iter().map(balance).collect())
+}
+
+/// Every account of a kind that was ever touched, in order of path.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn of_kind(conn: &mut PgConnection, book: &BookId, kind: Kind) -> Result<Vec<Balance>, Fault> {
+    look::all(conn, book, Some(kind)).await
+}
+
+/// What was posted to an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The account.
+    pub account: Account,
+    /// All that was debited.
+    pub debits: i64,
+    /// All that was credited.
+    pub credits: i64,
+}
+
+impl Standing {
+    /// What stands on the account's normal side, minor units.
+    #[must_use]
+    pub fn posted(&self) -> i64 {
+        match self.account.kind().side() {
+            Side::Debit => self.debits - self.credits,
+            Side::Credit => self.credits - self.debits,
+        }
+    }
+}
+
+/// What was posted to an account by the end of a day (UTC): *as of* the day it happened in the world, whenever the
+/// book heard of it, as far as it was known at an instant. Money held is not part of the past; ask [`balance`].
+///
+/// # Errors
+/// [`Fault`] when the database fails, or the day is beyond the calendar.
+pub async fn as_of(
+    conn: &mut PgConnection,
+    book: &BookId,
+    account: &Account,
+    day: NaiveDate,
+    known_at: DateTime<Utc>,
+) -> Result<Standing, Fault> {
+    let next =
+        day.checked_add_days(Days::new(1)).ok_or(Fault::Unreadable("the day is beyond the calendar"))?;
+    let end = next.and_time(NaiveTime::MIN).and_utc();
+    let (debits, credits) = look::posted_before(conn, book, account, end, known_at).await?;
+    Ok(Standing { account: account.clone(), debits, credits })
+}
+
+/// An account's lines between two instants, and what stood there before and after. Minor units on the normal side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The account.
+    pub account: Account,
+    /// What stood there when the statement begins.
+    pub opening: i64,
+    /// What the book heard since, in order, each with the balance after it.
+    pub lines: Vec<Line>,
+    /// What stands there when it ends.
+    pub closing: i64,
+}
+
+/// The statement of what the book heard from one instant up to, not including, another.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn statement(
+    conn: &mut PgConnection,
+    book: &BookId,
+    account: &Account,
+    [from, to]: [DateTime<Utc>; 2],
+) -> Result<Statement, Fault> {
+    let before = look::recorded_before(conn, book, account, from).await?;
+    let opening = before.posted(account.kind().side());
+    let lines = look::lines(conn, book, account, [from, to], opening).await?;
+    let closing = lines.last().map_or(opening, |line| line.balance);
+    Ok(Statement { account: account.clone(), opening, lines, closing })
+}
+
+/// Every account of a book, and the two sums that must agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialBalance {
+    /// The book's asset.
+    pub asset: Asset,
+    /// Every account that was ever touched, in order of path.
+    pub lines: Vec<Balance>,
+    /// Sum of the balances that stand on the debit side, minor units.
+    pub debits: i128,
+    /// Sum of the balances that stand on the credit side, minor units.
+    pub credits: i128,
+}
+
+/// The trial balance of a book, one moment, one statement.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn trial_balance(conn: &mut PgConnection, book: &BookId) -> Result<TrialBalance, Fault> {
+    let lines = look::all(conn, book, None).await?;
+    // An account without a floor may stand on its other side; it is then counted there.
+    let side = |side| lines.iter().map(|line| i128::from(line.totals.posted(side)).max(0)).sum();
+    let (debits, credits) = (side(Side::Debit), side(Side::Credit));
+    Ok(TrialBalance { asset: book.asset(), lines, debits, credits })
+}
+
+/// Transfers as they stand in the journal, in the order they landed; ids that are not there are left out.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn transfers(
+    conn: &mut PgConnection,
+    book: &BookId,
+    ids: &[TransferId],
+) -> Result<Vec<Written>, Fault> {
+    look::transfers(conn, book, &ids.iter().map(|id| id.0).collect::<Vec<_>>()).await
+}
