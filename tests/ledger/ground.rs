@@ -8,24 +8,24 @@ use amana_ledger::journal::{self, Posted, Receipt};
 use amana_ledger::money::{Asset, Money};
 use amana_ledger::rules::Intent;
 use amana_ledger::transfer::{Rejection, Transfer};
-use amana_ledger::{Constraint, Fault};
+use amana_ledger::{Constraint, Fault, audit};
 use amana_tests::pg::Database;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 /// The noon the tests begin at.
-pub const NOON: i64 = 1_790_000_000_000_000;
+pub(crate) const NOON: i64 = 1_790_000_000_000_000;
 
 /// A clock that stands until it is moved.
-pub struct Told(AtomicI64);
+pub(crate) struct Told(AtomicI64);
 
 impl Told {
-    pub fn noon() -> Self {
+    pub(crate) fn noon() -> Self {
         Self(AtomicI64::new(NOON))
     }
 
-    pub fn forward(&self, by: TimeDelta) {
+    pub(crate) fn forward(&self, by: TimeDelta) {
         self.0.fetch_add(by.num_microseconds().unwrap(), Ordering::Relaxed);
     }
 }
@@ -37,21 +37,21 @@ impl Clock for Told {
 }
 
 /// Chance that repeats (splitmix64).
-pub struct Seeded(AtomicU64);
+pub(crate) struct Seeded(AtomicU64);
 
 impl Seeded {
-    pub fn of(seed: u64) -> Self {
+    pub(crate) fn of(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 
-    pub fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         let state = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
 
-    pub fn below(&self, bound: u64) -> u64 {
+    pub(crate) fn below(&self, bound: u64) -> u64 {
         self.next() % bound
     }
 }
@@ -65,46 +65,46 @@ impl Rng for Seeded {
 }
 
 /// A database with one open book.
-pub struct Ground {
-    pub db: Database,
-    pub clock: Told,
-    pub rng: Seeded,
-    pub book: BookId,
+pub(crate) struct Ground {
+    pub(crate) db: Database,
+    pub(crate) clock: Told,
+    pub(crate) rng: Seeded,
+    pub(crate) book: BookId,
 }
 
 impl Ground {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (db, clock) = (Database::fresh().await, Told::noon());
         let ground = Self { db, clock, rng: Seeded::of(7), book: book("kenya:KES") };
         ground.open("kenya:KES").await;
         ground
     }
 
-    pub async fn open(&self, name: &str) -> BookId {
+    pub(crate) async fn open(&self, name: &str) -> BookId {
         let mut conn = self.db.app.acquire().await.unwrap();
         journal::open(&mut conn, &self.clock, &book(name)).await.unwrap();
         book(name)
     }
 
-    pub fn intent(&self) -> Intent {
+    pub(crate) fn intent(&self) -> Intent {
         self.intent_in(&self.book)
     }
 
-    pub fn intent_in(&self, book: &BookId) -> Intent {
+    pub(crate) fn intent_in(&self, book: &BookId) -> Intent {
         let id = TransferId::mint(&self.clock, &self.rng);
         Intent::new(id, book, IdempotencyKey::of(id))
     }
 
-    pub fn keyed(&self, key: &str) -> Intent {
+    pub(crate) fn keyed(&self, key: &str) -> Intent {
         Intent::new(TransferId::mint(&self.clock, &self.rng), &self.book, IdempotencyKey::parse(key).unwrap())
     }
 
     /// Posts in a transaction of its own and commits.
-    pub async fn post(&self, batch: &[Transfer]) -> Vec<Result<Posted, Rejection>> {
+    pub(crate) async fn post(&self, batch: &[Transfer]) -> Vec<Result<Posted, Rejection>> {
         self.try_post(batch).await.unwrap()
     }
 
-    pub async fn try_post(&self, batch: &[Transfer]) -> Result<Vec<Result<Posted, Rejection>>, Fault> {
+    pub(crate) async fn try_post(&self, batch: &[Transfer]) -> Result<Vec<Result<Posted, Rejection>>, Fault> {
         let book = batch[0].book().clone();
         let mut tx = self.db.app.begin().await?;
         let answers = journal::post(&mut tx, &self.clock, &book, batch).await?;
@@ -113,49 +113,56 @@ impl Ground {
     }
 
     /// Posts one and expects it to land.
-    pub async fn land(&self, transfer: Transfer) -> Receipt {
+    pub(crate) async fn land(&self, transfer: Transfer) -> Receipt {
         self.one(transfer).await.unwrap().receipt().clone()
     }
 
-    pub async fn one(&self, transfer: Transfer) -> Result<Posted, Rejection> {
+    pub(crate) async fn one(&self, transfer: Transfer) -> Result<Posted, Rejection> {
         self.post(&[transfer]).await.remove(0)
     }
 
-    pub fn employee(&self) -> PartyId {
+    /// Every test ends here.
+    pub(crate) async fn audited(&self) {
+        let mut conn = self.db.app.acquire().await.unwrap();
+        let report = audit::audit(&mut conn).await.unwrap();
+        assert!(report.ok(), "{report}");
+    }
+
+    pub(crate) fn employee(&self) -> PartyId {
         PartyId::mint(&self.clock, &self.rng)
     }
 
-    pub fn escrow(&self) -> EscrowRef {
+    pub(crate) fn escrow(&self) -> EscrowRef {
         EscrowRef::mint(&self.rng)
     }
 }
 
-pub fn book(name: &str) -> BookId {
+pub(crate) fn book(name: &str) -> BookId {
     BookId::parse(name).unwrap()
 }
 
-pub fn kes(minor: i64) -> Money {
+pub(crate) fn kes(minor: i64) -> Money {
     Money::new(Asset::Kes, minor).unwrap()
 }
 
-pub fn paybill() -> Shortcode {
+pub(crate) fn paybill() -> Shortcode {
     Shortcode::parse("600111").unwrap()
 }
 
-pub fn rail() -> Rail {
+pub(crate) fn rail() -> Rail {
     Rail::parse("intersend").unwrap()
 }
 
-pub fn float() -> Account {
+pub(crate) fn float() -> Account {
     Account::FloatRail(rail())
 }
 
-pub fn party(number: u128) -> PartyId {
+pub(crate) fn party(number: u128) -> PartyId {
     PartyId(Uuid::from_u128(number))
 }
 
 /// Runs statements as whoever the pool is, in one transaction, to see which rule refuses them.
-pub async fn refused(pool: &PgPool, statements: &[&str]) -> Option<Constraint> {
+pub(crate) async fn refused(pool: &PgPool, statements: &[&str]) -> Option<Constraint> {
     let mut tx = pool.begin().await.unwrap();
     let run = async |conn: &mut PgConnection| {
         for statement in statements {

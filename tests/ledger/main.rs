@@ -1,4 +1,5 @@
 //! The ledger on a real Postgres: what it answers, what the database refuses, and whether both are right under load.
 
 mod ground;
+mod random;
 mod rejections;
