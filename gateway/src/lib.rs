@@ -13,4 +13,5 @@ pub mod inbox;
 pub mod outbox;
 pub mod people;
 pub mod privacy;
+pub mod recon;
 pub mod worker;

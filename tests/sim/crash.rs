@@ -92,6 +92,7 @@ async fn killed_between_any_two_commits() {
             }
             play(&world, &again, &job).await.unwrap();
             the_end_is_the_same(&world, &job).await;
+            world.sound().await;
             if survived {
                 println!("{n} commits, killed {} each", if after { "after" } else { "before" });
                 assert!(n > 20, "the whole path has more commits than {n}");

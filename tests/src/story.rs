@@ -111,3 +111,39 @@ impl World {
         count.bind(reference.as_str()).bind(kind).fetch_one(&self.database.owner).await.expect("it counts")
     }
 }
+
+impl World {
+    /// The end of every story: the books are sound, and float, ledger and chain agree to the cent.
+    pub async fn sound(&self) {
+        let mut tx = self.app.db.begin().await.expect("a transaction");
+        let report = amana_ledger::audit::audit(&mut tx).await.expect("the books are read");
+        drop(tx);
+        let broken: Vec<_> = report.checks.iter().filter(|check| !check.ok).collect();
+        assert!(report.ok() && broken.is_empty(), "{broken:#?}");
+        let proof = amana_gateway::recon::proof(&self.app).await.expect("the proof is made");
+        assert!(proof.agrees, "{:#?}", proof.differences);
+    }
+
+    /// What stands on an account, in decimals.
+    pub async fn balance(&self, path: &str) -> String {
+        let account = amana_ledger::chart::Account::parse(path).expect("an account");
+        let mut tx = self.app.db.begin().await.expect("a transaction");
+        let book = &self.app.config.book;
+        let balance = amana_ledger::balance::balance(&mut tx, book, &account).await.expect("it reads");
+        balance.decimal(book.asset())
+    }
+
+    /// The verdicts of all callbacks about receipts like this one, oldest first.
+    pub async fn verdicts(&self) -> Vec<String> {
+        sqlx::query_scalar("select coalesce(verdict, 'unjudged') from inbox.callback order by id")
+            .fetch_all(&self.database.owner)
+            .await
+            .expect("they read")
+    }
+
+    /// The texts sent to a number so far.
+    pub fn texts_to(&self, phone: &str) -> Vec<String> {
+        let phone = Msisdn::parse(phone).expect("a number");
+        self.texts.inbox(&phone).into_iter().map(|message| message.text).collect()
+    }
+}

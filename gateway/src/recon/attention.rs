@@ -1,0 +1,165 @@
+//! What needs a person: suspense, and everything that failed, with what to do next.
+//!
+//! Invariant: nothing here names a person. Payers are shown masked; what a payer typed is opened for ops alone.
+
+use amana_adapters::port::Msisdn;
+use amana_ledger::chart::BookId;
+use amana_ledger::money::decimal;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Fault, Result};
+use crate::flows::store::{chain, collection, payout};
+use crate::privacy::Sealed;
+use crate::{inbox, outbox};
+
+/// Money that came and nobody knows whose it is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Suspended {
+    /// The collection.
+    pub id: Uuid,
+    /// The rail's receipt.
+    pub receipt: String,
+    /// Where it was paid to.
+    pub shortcode: String,
+    /// In decimals of the currency.
+    pub amount: String,
+    /// The currency.
+    pub currency: String,
+    /// What the payer typed as account number.
+    pub typed_reference: Option<String>,
+    /// The payer, masked.
+    pub payer: Option<String>,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What to do.
+    pub next_action: &'static str,
+}
+
+/// What lies in suspense, oldest first, after the collection `after`.
+///
+/// # Errors
+/// A fault.
+pub async fn suspense(tx: &mut Tx, app: &App, after: Option<Uuid>, most: i64) -> Result<Vec<Suspended>> {
+    let mut all = Vec::new();
+    for row in collection::in_suspense(tx, after, most).await? {
+        let book = BookId::parse(&row.book).map_err(|_| Fault::Stored(format!("book of collection {}", row.id)))?;
+        all.push(Suspended {
+            id: row.id,
+            amount: decimal(book.asset(), row.amount),
+            currency: book.asset().code().into(),
+            typed_reference: open(tx, app, row.typed_ref.as_ref()).await?,
+            payer: open(tx, app, row.payer.as_ref()).await?.map(|payer| masked(&payer)),
+            receipt: row.receipt,
+            shortcode: row.shortcode,
+            since: row.booked_at,
+            next_action: "match it to an escrow, or refund it to the number it came from",
+        });
+    }
+    Ok(all)
+}
+
+/// A destroyed key means that the person was forgotten: the money stays, what they typed is gone.
+async fn open(tx: &mut Tx, app: &App, sealed: Option<&Sealed>) -> std::result::Result<Option<String>, Fault> {
+    let Some(sealed) = sealed else { return Ok(None) };
+    match app.privacy.open(tx, sealed).await {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(Fault::Sealed(_)) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn masked(payer: &str) -> String {
+    match Msisdn::parse(payer) {
+        Ok(phone) => phone.masked(),
+        Err(_) if payer.contains('*') => payer.into(),
+        Err(_) => "not shown".into(),
+    }
+}
+
+/// Something that failed and waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Failure {
+    /// Its row.
+    pub id: Uuid,
+    /// `callback`, `message`, `chain`, `payout`.
+    pub kind: &'static str,
+    /// What it is about.
+    pub subject: String,
+    /// What is wrong, in a word.
+    pub what: String,
+    /// And in more.
+    pub reason: Option<String>,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What to do.
+    pub next_action: &'static str,
+}
+
+/// Everything that failed before `before`, newest first.
+///
+/// # Errors
+/// A fault.
+pub async fn failures(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<Vec<Failure>> {
+    let mut all = Vec::new();
+    for odd in inbox::odd(tx, before, most).await? {
+        all.push(Failure {
+            id: odd.id,
+            kind: "callback",
+            subject: odd.subject.unwrap_or(odd.source),
+            next_action: match odd.verdict.as_str() {
+                "wrong_shortcode" => "find out who registered our address for that shortcode",
+                "unknown_payout" => "ask the rail which payout it means",
+                "stuck" => "read the log: judging it fails each time",
+                _ => "compare it with the rail's statement",
+            },
+            what: odd.verdict,
+            reason: odd.reason,
+            since: odd.heard_at,
+        });
+    }
+    for dead in outbox::dead(tx, before, most).await? {
+        all.push(Failure {
+            id: dead.id,
+            kind: "message",
+            subject: dead.subject,
+            what: dead.kind,
+            reason: dead.reason,
+            since: dead.done_at,
+            next_action: "reach the person another way",
+        });
+    }
+    for wish in chain::refused(tx, before, most).await? {
+        all.push(Failure {
+            id: wish.id,
+            kind: "chain",
+            subject: wish.escrow,
+            what: wish.key,
+            reason: wish.reason,
+            since: wish.done_at,
+            next_action: "read the escrow on chain; its later steps wait behind this one",
+        });
+    }
+    for payout in payout::troubled(tx, before, most).await? {
+        all.push(Failure {
+            id: payout.id,
+            kind: "payout",
+            subject: payout.reference,
+            next_action: match payout.status.as_str() {
+                "failed" => "correct what the rail objects to, then retry it",
+                "unknown" => "wait for the rail; if its statement shows nothing, retry it",
+                _ => "move money into the payout rail's float",
+            },
+            what: payout.status,
+            reason: payout.reason,
+            since: payout.updated_at,
+        });
+    }
+    all.sort_by_key(|failure| std::cmp::Reverse(failure.since));
+    all.truncate(usize::try_from(most).unwrap_or(0));
+    Ok(all)
+}

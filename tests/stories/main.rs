@@ -1,0 +1,4 @@
+//! Money stories: one a file, each played to its end and audited there.
+
+mod deposits;
+mod payouts;
