@@ -1,9 +1,9 @@
 //! Raising a deployment: twice is once, and afterwards nobody but the contract can mint.
 
 use amana_adapters::stellar::deploy::{DeployFault, Plan, Purse, deploy};
-use amana_adapters::stellar::{ChainOp, Keypair};
+use amana_adapters::stellar::{ChainOp, Keypair, Network, Signers, Stellar};
 
-use crate::chain::{Chain, WASM, amount, bare, created, keypair, raise, roles, site};
+use crate::chain::{Chain, WASM, amount, bare, client, created, keypair, raise, rng, roles, signers, site};
 use crate::forge;
 
 #[tokio::test]
@@ -88,4 +88,27 @@ async fn accounts_are_opened_by_an_account_that_pays() {
         site.open_accounts(Purse::From { key: &keypair("poor"), each: 1 }, &[keypair("x").address()]).await;
     assert!(matches!(fault, Err(DeployFault::Refused { .. })), "{fault:?}");
     net.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_named_before_the_first_instruction() {
+    let chain = Chain::start().await;
+    let right = chain.stellar.network().clone();
+    assert_eq!(chain.stellar.misfit().await.unwrap(), None);
+    let misfit = async |network: Network, signers: Signers| {
+        let stellar = Stellar::new(network, signers, client(), rng()).unwrap();
+        stellar.misfit().await.unwrap().unwrap()
+    };
+    let other =
+        Network { passphrase: "Public Global Stellar Network ; September 2015".into(), ..right.clone() };
+    assert!(misfit(other, signers()).await.starts_with("the network is"));
+    let other = Network { contract: right.token.clone(), ..right.clone() };
+    assert!(misfit(other, signers()).await.contains("is not our contract"));
+    let other = Network { token: right.contract.clone(), ..right.clone() };
+    assert!(misfit(other, signers()).await.starts_with("the contract's token is"));
+    let other = Network { exponent: 0, ..right.clone() };
+    assert!(misfit(other, signers()).await.starts_with("the contract's unit is"));
+    let stranger = Signers { operator: keypair("stranger"), ..signers() };
+    assert!(misfit(right, stranger).await.starts_with("the contract's operator is"));
+    chain.net.shutdown().await.unwrap();
 }

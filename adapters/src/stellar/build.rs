@@ -103,11 +103,19 @@ pub(super) async fn now(rpc: &Rpc) -> Result<Now, ChainFault> {
     Ok(Now { ledger: answer.latest_ledger, close_time: answer.latest_ledger_close_time })
 }
 
-/// A classic account as the network has it; `None` when there is none.
-pub(super) async fn account(rpc: &Rpc, address: &str) -> Result<Option<AccountEntry>, ChainFault> {
+/// A classic account as the network has it, in `at_least` or later; `None` when there is none.
+pub(super) async fn account(
+    rpc: &Rpc,
+    address: &str,
+    at_least: u32,
+) -> Result<Option<AccountEntry>, ChainFault> {
     let key = encode(&account_ledger_key(account_key(address)?))?;
-    let found = rpc.ledger_entries(&[key]).await?.entries.unwrap_or_default();
-    let Some(entry) = found.first() else { return Ok(None) };
+    let found = rpc.ledger_entries(&[key]).await?;
+    if found.latest_ledger < at_least {
+        let why = format!("the server is at ledger {}, behind {at_least}", found.latest_ledger);
+        return Err(ChainFault::Unreachable { method: "getLedgerEntries", why });
+    }
+    let Some(entry) = found.entries.iter().flatten().next() else { return Ok(None) };
     match decode("LedgerEntryData", &entry.xdr)? {
         LedgerEntryData::Account(account) => Ok(Some(account)),
         _ => {

@@ -204,7 +204,7 @@ impl Site {
     pub async fn open_accounts(&self, purse: Purse<'_>, addresses: &[String]) -> Result<(), DeployFault> {
         let mut missing = Vec::new();
         for address in addresses {
-            if account(&self.rpc, address).await?.is_none() {
+            if account(&self.rpc, address, 0).await?.is_none() {
                 missing.push(address);
             }
         }
@@ -251,7 +251,7 @@ impl Site {
     async fn check_issuer(&self, issuer: &Keypair) -> Result<(), DeployFault> {
         let bad = |why: String| DeployFault::BadIssuer { issuer: issuer.address(), why };
         let found =
-            account(&self.rpc, &issuer.address()).await?.ok_or_else(|| bad("does not exist".into()))?;
+            account(&self.rpc, &issuer.address(), 0).await?.ok_or_else(|| bad("does not exist".into()))?;
         if found.flags != 0 {
             return Err(bad(format!("has flags {:#x}: balances could be frozen or taken", found.flags)));
         }
@@ -342,7 +342,7 @@ impl Site {
 
     /// Takes the issuer's own signature away, for ever.
     async fn lock_issuer(&self, issuer: &Keypair) -> Result<(), DeployFault> {
-        let found = account(&self.rpc, &issuer.address()).await?;
+        let found = account(&self.rpc, &issuer.address(), 0).await?;
         if found.is_some_and(|account| account.thresholds.0[0] == 0) {
             return Ok(());
         }
@@ -395,7 +395,7 @@ impl Site {
     }
 
     async fn seat<'a>(&self, step: &'static str, key: &'a Keypair) -> Result<Seat<'a>, DeployFault> {
-        let found = account(&self.rpc, &key.address()).await?;
+        let found = account(&self.rpc, &key.address(), 0).await?;
         let absent = || DeployFault::Refused { step, code: "no_account".into(), reason: key.address() };
         Ok(Seat { channel: key, sequence: found.ok_or_else(absent)?.seq_num.0 + 1 })
     }

@@ -105,6 +105,41 @@ impl Stellar {
         self.signers.delegate.address()
     }
 
+    /// What does not fit between our configuration and the chain: another network, another contract's roles, token or
+    /// unit. `None` when all fits. Ask before the first instruction.
+    ///
+    /// # Errors
+    /// When the server cannot be asked or understood.
+    pub async fn misfit(&self) -> Result<Option<String>, ChainFault> {
+        let theirs = self.rpc.network().await?.passphrase;
+        if theirs != self.network.passphrase {
+            return Ok(Some(format!("the network is {theirs:?}, not {:?}", self.network.passphrase)));
+        }
+        let call = op::invocation(&self.network.contract, "config", vec![])?;
+        let config = match contract::view(&self.rpc, call, self.seen()).await? {
+            Ok(config) => config,
+            Err(error) => {
+                let first = error.lines().next().unwrap_or_default();
+                return Ok(Some(format!("{} is not our contract: {first}", self.network.contract)));
+            }
+        };
+        let ours = [
+            ("operator", self.signers.operator.address()),
+            ("delegate", self.signers.delegate.address()),
+            ("token", self.network.token.clone()),
+        ];
+        for (name, ours) in ours {
+            let theirs =
+                wire::field(&config, name).and_then(wire::read_address).ok_or_else(|| odd("config"))?;
+            if theirs != ours {
+                return Ok(Some(format!("the contract's {name} is {theirs}, ours is {ours}")));
+            }
+        }
+        let theirs = wire::field(&config, "unit").and_then(wire::read_i128).ok_or_else(|| odd("config"))?;
+        let ours = unit(self.network.exponent)?;
+        Ok((theirs != ours).then(|| format!("the contract's unit is {theirs}, ours is {ours}")))
+    }
+
     /// Builds and signs the transaction that does `op`, paid by `channel`, using up `sequence` (its last one
     /// plus one).
     ///
@@ -150,7 +185,7 @@ impl Stellar {
     /// # Errors
     /// As [`Stellar::look`].
     pub async fn sequence(&self, account: &str) -> Result<Option<i64>, ChainFault> {
-        Ok(build::account(&self.rpc, account).await?.map(|entry| entry.seq_num.0))
+        Ok(build::account(&self.rpc, account, self.seen()).await?.map(|entry| entry.seq_num.0))
     }
 
     /// The escrow with this key, archived or not; `None` when there never was one.
