@@ -39,7 +39,9 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The passphrase, from which the network's id and its first account follow.
     pub passphrase: String,
-    /// Where the state is loaded from at the start, if the file is there, and saved to after every transaction.
+    /// Where the state is loaded from at the start, if the file is there, and kept from then on: whatever was
+    /// answered for is written before (to a log beside the file, folded into it when it grows and at the
+    /// end).
     pub state_file: Option<PathBuf>,
     /// The wall clock. Ledger time follows it and never goes back.
     pub now: Clock,
@@ -158,7 +160,7 @@ impl Localnet {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Stops listening, saves to the state file if there is one, and waits until no thread is left.
+    /// Stops listening, folds the log into the state file if there is one, and waits until no thread is left.
     ///
     /// # Errors
     /// If the state cannot be saved; the network has stopped all the same.

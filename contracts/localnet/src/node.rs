@@ -1,11 +1,12 @@
 //! The one thread that owns the ledger, and the questions put to it.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::ledger::log::Keeper;
 use crate::ledger::{Ledger, Rules};
 use crate::rpc::{self, Desk, Funded, RpcError};
 use crate::{Options, SaveError, StartError};
@@ -41,16 +42,13 @@ pub(crate) async fn spawn(options: Options, addr: SocketAddr) -> Result<Node, St
     let thread = std::thread::Builder::new()
         .name("amana-localnet".into())
         .stack_size(STACK)
-        .spawn(move || {
-            let state_file = options.state_file.clone();
-            match open(options, addr) {
-                Ok(desk) => {
-                    if ready.send(Ok(())).is_ok() {
-                        answer(desk, state_file.as_deref(), inbox);
-                    }
+        .spawn(move || match open(options, addr) {
+            Ok((desk, keeper)) => {
+                if ready.send(Ok(())).is_ok() {
+                    answer(desk, keeper, inbox);
                 }
-                Err(e) => drop(ready.send(Err(e))),
             }
+            Err(e) => drop(ready.send(Err(e))),
         })
         .map_err(|e| StartError::Thread(e.to_string()))?;
     match started.await {
@@ -60,41 +58,52 @@ pub(crate) async fn spawn(options: Options, addr: SocketAddr) -> Result<Node, St
     }
 }
 
-fn open(options: Options, addr: SocketAddr) -> Result<Desk, StartError> {
+fn open(options: Options, addr: SocketAddr) -> Result<(Desk, Option<Keeper>), StartError> {
     let rules = Rules { passphrase: options.passphrase, now: options.now, ledger_s: options.ledger_s };
-    let ledger = match options.state_file.filter(|path| path.exists()) {
-        Some(path) => Ledger::load(rules, &path)?,
+    let mut ledger = match options.state_file.as_ref().filter(|path| path.exists()) {
+        Some(path) => Ledger::load(rules, path)?,
         None => Ledger::genesis(rules)?,
     };
-    Ok(Desk { ledger, dev_methods: options.dev_methods, addr })
+    let keeper = match options.state_file {
+        Some(path) => {
+            let fault = |e: SaveError| StartError::State { path: path.clone(), why: e.to_string() };
+            Some(Keeper::open(path.clone(), &mut ledger).map_err(fault)?)
+        }
+        None => None,
+    };
+    Ok((Desk { ledger, dev_methods: options.dev_methods, addr }, keeper))
 }
 
-fn answer(mut desk: Desk, state_file: Option<&Path>, mut inbox: mpsc::Receiver<Ask>) {
+/// Answers until told to stop. What an answer rests on is written down before it is given.
+fn answer(mut desk: Desk, mut keeper: Option<Keeper>, mut inbox: mpsc::Receiver<Ask>) {
     while let Some(ask) = inbox.blocking_recv() {
         desk.ledger.keep_pace();
         // Whoever asked may have gone; then nobody minds that the answer is lost.
         match ask {
             Ask::Call { method, params, reply } => {
-                let said = rpc::call(&mut desk, &method, params);
-                if method == "sendTransaction" {
-                    keep(&desk, state_file);
-                }
-                drop(reply.send(said));
+                let answer = rpc::call(&mut desk, &method, params);
+                keep(&mut desk, &mut keeper);
+                drop(reply.send(answer));
             }
             Ask::Fund { address, reply } => {
-                let said = rpc::fund(&mut desk, &address);
-                keep(&desk, state_file);
-                drop(reply.send(said));
+                let answer = rpc::fund(&mut desk, &address);
+                keep(&mut desk, &mut keeper);
+                drop(reply.send(answer));
             }
-            Ask::Save { path, reply } => drop(reply.send(desk.ledger.save(&path))),
+            Ask::Save { path, reply } => {
+                let saved = match keeper.as_mut().filter(|keeper| keeper.keeps(&path)) {
+                    Some(keeper) => keeper.fold(&mut desk.ledger),
+                    None => desk.ledger.save(&path),
+                };
+                drop(reply.send(saved));
+            }
             Ask::Stop => return,
         }
     }
 }
 
-/// A network forgets nothing it has answered for, even if its process is killed the next instant.
-fn keep(desk: &Desk, state_file: Option<&Path>) {
-    if let Some(Err(e)) = state_file.map(|path| desk.ledger.save(path)) {
-        tracing::error!(error = %e, "the local network's state was not kept");
+fn keep(desk: &mut Desk, keeper: &mut Option<Keeper>) {
+    if let Some(keeper) = keeper {
+        keeper.keep(&mut desk.ledger);
     }
 }

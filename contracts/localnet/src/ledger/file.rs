@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use soroban_env_host::xdr::{LedgerEntry, LedgerHeader, TransactionMeta};
 
 use super::history::{Applied, Close};
+use super::log::{self, Read};
 use super::state::{Changes, State};
 use super::{BASE_RESERVE, Ledger, PROTOCOL, Rules};
 use crate::encoding::{b64, b64_of, decode, decode_b64, from_b64, hash_of, sha256};
@@ -50,7 +51,7 @@ struct SavedPast {
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedClose {
+pub(super) struct SavedClose {
     header: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     applied: Option<SavedApplied>,
@@ -115,7 +116,7 @@ impl Ledger {
         }
     }
 
-    /// The network as it was saved at `path`, or `None` if there is no such file.
+    /// The network as it was saved at `path`, with what its log says happened since.
     ///
     /// # Errors
     /// If the file cannot be read, is not such a state, or is of another network or protocol.
@@ -139,11 +140,13 @@ impl Ledger {
         let past = saved.amana_localnet;
         let closes: Option<Vec<Close>> = past.closes.iter().map(load_close).collect();
         let closes = closes.filter(|c| !c.is_empty()).ok_or_else(|| broken("its past is broken".into()))?;
-        Self::assemble(rules, state, closes, (past.offset_s, past.dropped_to))
+        let mut read = Read { state, closes, offset_s: past.offset_s };
+        log::replay(path, &mut read).map_err(broken)?;
+        Self::assemble(rules, read.state, read.closes, (read.offset_s, past.dropped_to))
     }
 }
 
-fn save_close(close: &Close) -> SavedClose {
+pub(super) fn save_close(close: &Close) -> SavedClose {
     let applied = close.applied.as_ref().map(|a| SavedApplied {
         hash: hex::encode(a.hash),
         inner_hash: a.inner_hash.map(hex::encode),
@@ -157,7 +160,7 @@ fn save_close(close: &Close) -> SavedClose {
     SavedClose { header: b64_of(&close.header), applied }
 }
 
-fn load_close(saved: &SavedClose) -> Option<Close> {
+pub(super) fn load_close(saved: &SavedClose) -> Option<Close> {
     let header: LedgerHeader = decode_b64(&saved.header)?;
     let applied = match &saved.applied {
         Some(applied) => Some(load_applied(applied)?),

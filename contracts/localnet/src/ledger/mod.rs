@@ -5,6 +5,7 @@
 
 pub(crate) mod file;
 pub(crate) mod history;
+pub(crate) mod log;
 pub(crate) mod settings;
 pub(crate) mod state;
 
@@ -62,6 +63,8 @@ pub(crate) struct Ledger {
     ledger_s: u64,
     /// From when on empty ledgers are counted.
     paced_from: u64,
+    /// Closed ledgers that are not written down yet, if somebody writes them down.
+    log: Option<Vec<String>>,
 }
 
 /// How a ledger is to run: what `Options` say of it.
@@ -118,6 +121,7 @@ impl Ledger {
             offset_s,
             ledger_s: rules.ledger_s.max(1),
             paced_from: 0,
+            log: None,
         };
         ledger.paced_from = ledger.clock().max(ledger.close_time());
         ledger.cache_every_module();
@@ -199,7 +203,23 @@ impl Ledger {
         if steps >= EVICTION_PERIOD || self.sequence().is_multiple_of(EVICTION_PERIOD) {
             self.state.evict_temporary(self.sequence());
         }
-        self.history.push(Close { header, hash: self.header_hash, applied });
+        let close = Close { header, hash: self.header_hash, applied };
+        let touched = self.state.take_touched();
+        if let Some(log) = &mut self.log {
+            log.push(log::line(&close, &touched, self.offset_s));
+        }
+        self.history.push(close);
+    }
+
+    /// From now on closed ledgers are noted for the log.
+    pub(crate) fn start_log(&mut self) {
+        self.state.take_touched();
+        self.log = Some(Vec::new());
+    }
+
+    /// Lines the log lacks.
+    pub(crate) fn take_log(&mut self) -> Vec<String> {
+        self.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Parsed modules of all contract code, without which nothing runs at the cost it was simulated with.

@@ -49,12 +49,15 @@ pub(crate) trait Source {
 #[derive(Default)]
 pub(crate) struct State {
     entries: RefCell<BTreeMap<Rc<LedgerKey>, EntryWithLiveUntil>>,
+    /// What has changed since somebody last asked.
+    touched: RefCell<Changes>,
 }
 
 impl State {
     /// Makes changes count.
     pub(crate) fn absorb(&self, changes: Changes) {
         let mut entries = self.entries.borrow_mut();
+        self.touched.borrow_mut().extend(changes.clone());
         for (key, value) in changes {
             match value {
                 Some(entry) => entries.insert(key, entry),
@@ -63,13 +66,21 @@ impl State {
         }
     }
 
+    /// What has changed since this was last asked.
+    pub(crate) fn take_touched(&self) -> Changes {
+        self.touched.take()
+    }
+
     /// Drops temporary entries whose life is over, as the network's eviction does. Archived persistent ones
     /// stay.
     pub(crate) fn evict_temporary(&self, sequence: u32) {
-        self.entries.borrow_mut().retain(|key, (_, live_until)| {
-            get_key_durability(key) != Some(ContractDataDurability::Temporary)
-                || live_until.is_none_or(|last| last >= sequence)
-        });
+        let is_over = |(key, (_, live_until)): &(&Rc<LedgerKey>, &EntryWithLiveUntil)| {
+            get_key_durability(key) == Some(ContractDataDurability::Temporary)
+                && live_until.is_some_and(|last| last < sequence)
+        };
+        let over: Changes =
+            self.entries.borrow().iter().filter(is_over).map(|(key, _)| (key.clone(), None)).collect();
+        self.absorb(over);
     }
 
     /// Every entry in the order of its key.

@@ -1,6 +1,6 @@
 //! Saving and loading.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use amana_localnet::{Options, StartError, start};
 use serde_json::json;
@@ -11,8 +11,13 @@ use crate::support::*;
 
 fn file(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("amana-localnet-{}-{name}.json", std::process::id()));
-    let _ = std::fs::remove_file(&path);
+    remove(&path);
     path
+}
+
+fn remove(path: &Path) {
+    let _ = std::fs::remove_file(path);
+    let _ = std::fs::remove_file(path.with_extension("json.log"));
 }
 
 #[tokio::test]
@@ -45,7 +50,50 @@ async fn a_network_goes_on_where_it_was_saved() {
     assert!(matches!(returned(&got), ScVal::U32(_)));
     assert_eq!(got["ledger"], before[0]["sequence"].as_u64().unwrap() + 1);
     again.localnet.shutdown().await.unwrap();
-    std::fs::remove_file(path).unwrap();
+    remove(&path);
+}
+
+#[tokio::test]
+async fn a_killed_network_forgets_nothing_it_answered_for() {
+    let path = file("killed");
+    let net = net_with(Some(path.clone())).await;
+    let (payer, escrow, _) = deployed(&net).await;
+    net.tick(47);
+    let questions = [
+        ("getLatestLedger", json!({})),
+        ("getEvents", json!({"startLedger": 1})),
+        ("getTransactions", json!({"startLedger": 1})),
+    ];
+    let mut before = Vec::new();
+    for (method, params) in &questions {
+        before.push(net.call(method, params.clone()).await);
+    }
+    // As after a kill: what the files hold now is all there is. A half line was not answered for.
+    let (copy, log) = (file("killed-copy"), path.with_extension("json.log"));
+    let copy_log = copy.with_extension("json.log");
+    std::fs::copy(&path, &copy).unwrap();
+    let mut text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.lines().count() > 10);
+    text.push_str("{\"offset_s\":0,\"close\":{\"hea");
+    std::fs::write(&copy_log, &text).unwrap();
+
+    let again = net_with(Some(copy.clone())).await;
+    again.tick(47);
+    for ((method, params), known) in questions.iter().zip(&before) {
+        assert!(&again.call(method, params.clone()).await == known, "{method} answers otherwise");
+    }
+    let got = again.invoke(&payer, invoke(&escrow, "version", vec![])).await;
+    assert!(matches!(returned(&got), ScVal::U32(_)));
+    again.localnet.shutdown().await.unwrap();
+    assert_eq!(std::fs::metadata(&copy_log).unwrap().len(), 0);
+
+    std::fs::write(&copy_log, text.replacen("offset_s", "offset", 1)).unwrap();
+    let mut options = Options::new(std::sync::Arc::new(|| START));
+    options.state_file = Some(copy.clone());
+    assert!(matches!(start(options).await, Err(StartError::State { .. })));
+    net.localnet.shutdown().await.unwrap();
+    remove(&path);
+    remove(&copy);
 }
 
 #[tokio::test]
@@ -80,7 +128,7 @@ async fn a_state_that_does_not_fit_is_refused() {
     assert!(matches!(start(options("another")).await, Err(StartError::State { .. })));
     std::fs::write(&path, "{}").unwrap();
     assert!(matches!(start(options("one network")).await, Err(StartError::State { .. })));
-    std::fs::remove_file(path).unwrap();
+    remove(&path);
 }
 
 #[tokio::test]
