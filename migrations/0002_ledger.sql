@@ -1,25 +1,28 @@
 -- The ledger: what moved, between which accounts, and what stands there since.
 --
--- A *posting* is one amount, debited to one account and credited to another: a row holds both accounts and one positive
--- amount, so nothing unbalanced can be written down. A *transfer* is the postings that land together. A *book* is the
--- accounts of one legal entity in one asset. Transfers are written in *batches*, numbered without gaps within a book; the
--- number is the fence: of two writers that both believe to be next, the primary key lets one through.
+-- A *posting* is one amount, debited to one account and credited to another: a row holds both accounts and
+-- one positive amount, so nothing unbalanced can be written down. A *transfer* is the postings that land
+-- together. A *book* is the accounts of one legal entity in one asset. Transfers are written in *batches*,
+-- numbered without gaps within a book; the number is the fence: of two writers that both believe to be next,
+-- the primary key lets one through.
 --
--- Balances are not kept in rows that are updated. Each batch appends one *chunk* for each account it touched, with the
--- account's totals after it and the numbers of the postings that led there. A balance is the account's newest chunk; the
--- balance after any batch is the chunk of that batch. Appending is cheaper than updating, and nothing is ever overwritten.
+-- Balances are not kept in rows that are updated. Each batch appends one *chunk* for each account it touched,
+-- with the account's totals after it and the numbers of the postings that led there. A balance is the
+-- account's newest chunk; the balance after any batch is the chunk of that batch. Appending is cheaper than
+-- updating, and nothing is ever overwritten.
 --
--- The tables of the journal are append-only for every role, their owner included. Nothing here decides business: Rust
--- executes (crate amana-ledger), and the checks below refuse what does not add up, whoever tries to write it. The names of
--- constraints are the vocabulary between this file and `ledger/src/store`.
+-- The tables of the journal are append-only for every role, their owner included. Nothing here decides
+-- business: Rust executes (crate amana-ledger), and the checks below refuse what does not add up, whoever
+-- tries to write it. The names of constraints are the vocabulary between this file and `ledger/src/store`.
 --
--- Every key begins with the book, and no foreign key crosses books, so that books can be spread over machines.
+-- Every key begins with the book, and no foreign key crosses books, so that books can be spread over
+-- machines.
 
 create schema ledger authorization amana_owner;
 set local role amana_owner;
 
--- What can be counted, and the kinds of account there may be. Small reference tables; the enums `Asset` and `Kind` of the
--- crate hold the same words, which a test compares.
+-- What can be counted, and the kinds of account there may be. Small reference tables; the enums `Asset` and
+-- `Kind` of the crate hold the same words, which a test compares.
 
 create table ledger.asset (
     asset text constraint asset_pkey primary key,
@@ -28,10 +31,12 @@ create table ledger.asset (
 
 insert into ledger.asset values ('KES', 2), ('EGP', 2), ('NPR', 2);
 
--- `floor` is the least that may stand on the normal side of an account, money held counted as gone; null is no floor.
+-- `floor` is the least that may stand on the normal side of an account, money held counted as gone; null is
+-- no floor.
 create table ledger.kind (
     kind text constraint kind_pkey primary key,
-    class text not null constraint kind_class check (class in ('asset', 'liability', 'equity', 'income', 'expense')),
+    class text not null constraint kind_class
+        check (class in ('asset', 'liability', 'equity', 'income', 'expense')),
     side text not null constraint kind_side
         check (side = case when class in ('asset', 'expense') then 'debit' else 'credit' end),
     floor bigint
@@ -53,7 +58,8 @@ insert into ledger.kind values
     ('income:fee',     'income',    'credit', null),
     ('expense:tariff', 'expense',   'debit',  null);
 
--- A book says its asset in its name too, so that no statement can be about the wrong one by looking at the wrong row.
+-- A book says its asset in its name too, so that no statement can be about the wrong one by looking at the
+-- wrong row.
 create table ledger.book (
     book text constraint book_pkey primary key,
     asset text not null constraint book_asset references ledger.asset,
@@ -61,9 +67,10 @@ create table ledger.book (
     constraint book_name check (book ~ '^[a-z0-9_]{1,32}:[A-Z]{3}$' and split_part(book, ':', 2) = asset)
 );
 
--- A batch: `first_posting` and `postings` say which numbers are its own, `accounts` how many accounts the book has after it.
--- `root` is the hash of its contents and of `prev`, its predecessor's root: the chain of batches is sealed.
--- `xact` is the transaction that wrote it, stamped by the database; what belongs to a batch can be written only there.
+-- A batch: `first_posting` and `postings` say which numbers are its own, `accounts` how many accounts the
+-- book has after it. `root` is the hash of its contents and of `prev`, its predecessor's root: the chain of
+-- batches is sealed. `xact` is the transaction that wrote it, stamped by the database; what belongs to a
+-- batch can be written only there.
 create table ledger.batch (
     book text not null,
     no bigint not null,
@@ -77,16 +84,16 @@ create table ledger.batch (
     xact xid8 not null,
     constraint batch_pkey primary key (book, no),
     constraint batch_shape check (
-        no > 0 and first_posting > 0 and postings > 0 and transfers > 0 and transfers <= postings and accounts > 1
-        and length(root) = 32 and length(prev) = 32
+        no > 0 and first_posting > 0 and postings > 0 and transfers > 0 and transfers <= postings
+        and accounts > 1 and length(root) = 32 and length(prev) = 32
     )
 );
 
 -- Batches in order of time, for questions as of a time. `recorded_at` never goes back within a book.
 create index batch_recorded_at on ledger.batch (book, recorded_at, no);
 
--- An account of a book. It is opened by the first batch that touches it, and numbered without gaps. Its path is its kind,
--- and whatever tells it from others of the kind behind a colon.
+-- An account of a book. It is opened by the first batch that touches it, and numbered without gaps. Its path
+-- is its kind, and whatever tells it from others of the kind behind a colon.
 create table ledger.account (
     book text not null,
     account bigint not null,
@@ -98,9 +105,10 @@ create table ledger.account (
     constraint account_path_of_kind check (path = kind or starts_with(path, kind || ':'))
 );
 
--- A transfer: its postings are `first_posting` and the `postings - 1` after it. `key` is the caller's idempotency key and
--- `fingerprint` the hash of what was asked under it. `effective_at` is when it happened in the world; when the book heard of
--- it is the batch's `recorded_at`. Ids are ordered by time, which keeps their index's newest leaf hot.
+-- A transfer: its postings are `first_posting` and the `postings - 1` after it. `key` is the caller's
+-- idempotency key and `fingerprint` the hash of what was asked under it. `effective_at` is when it happened
+-- in the world; when the book heard of it is the batch's `recorded_at`. Ids are ordered by time, which keeps
+-- their index's newest leaf hot.
 create table ledger.transfer (
     book text not null,
     id uuid not null,
@@ -113,7 +121,9 @@ create table ledger.transfer (
     postings bigint not null,
     constraint transfer_pkey primary key (book, id),
     constraint transfer_key unique (book, key),
-    constraint transfer_shape check (length(fingerprint) = 32 and length(key) between 1 and 200 and postings > 0)
+    constraint transfer_shape check (
+        length(fingerprint) = 32 and length(key) between 1 and 200 and postings > 0
+    )
 );
 
 -- A posting. `phase` says which of an account's totals it moves:
@@ -121,8 +131,8 @@ create table ledger.transfer (
 --   hold    pending += amount
 --   settle  pending -= amount, posted += amount
 --   void    pending -= amount
--- There is no foreign key to account, batch or transfer: the checks at the end of this file prove once a batch what
--- foreign keys would prove at every row, at almost half the speed.
+-- There is no foreign key to account, batch or transfer: the checks at the end of this file prove once a
+-- batch what foreign keys would prove at every row, at almost half the speed.
 create table ledger.posting (
     book text not null,
     no bigint not null,
@@ -138,10 +148,10 @@ create table ledger.posting (
     constraint posting_phase check (phase in ('post', 'hold', 'settle', 'void'))
 );
 
--- The totals of an account after a batch that touched it, `lowest` what was available at the lowest moment within the batch,
--- and the numbers of its postings in the batch. Side and floor are the kind's (checked below), repeated here so that the
--- floor is a plain check on the row: what is posted, less what is held against it, may not be below the floor.
--- Money held *for* an account does not count before it is settled.
+-- The totals of an account after a batch that touched it, `lowest` what was available at the lowest moment
+-- within the batch, and the numbers of its postings in the batch. Side and floor are the kind's (checked
+-- below), repeated here so that the floor is a plain check on the row: what is posted, less what is held
+-- against it, may not be below the floor. Money held *for* an account does not count before it is settled.
 create table ledger.chunk (
     book text not null,
     account bigint not null,
@@ -174,11 +184,12 @@ create table ledger.chunk (
     )
 );
 
--- A hold is a chain of rows that only shrinks. The first has `was` null and `remaining` all that is held; it bears the id of
--- the transfer that opened it. Each later one takes its predecessor's `remaining` as its `was`, posts some (`settled`), frees
--- some (`voided`), and leaves the rest. Because what remains shrinks, it names the state: `hold_once` lets a state be
--- continued once, `hold_continues` lets only a state that exists be continued, and `hold_open` lets none continue that has
--- nothing left. So settling twice, or settling what was voided, cannot be written down.
+-- A hold is a chain of rows that only shrinks. The first has `was` null and `remaining` all that is held; it
+-- bears the id of the transfer that opened it. Each later one takes its predecessor's `remaining` as its
+-- `was`, posts some (`settled`), frees some (`voided`), and leaves the rest. Because what remains shrinks, it
+-- names the state: `hold_once` lets a state be continued once, `hold_continues` lets only a state that exists
+-- be continued, and `hold_open` lets none continue that has nothing left. So settling twice, or settling what
+-- was voided, cannot be written down.
 create table ledger.hold (
     book text not null,
     hold uuid not null,
@@ -197,10 +208,11 @@ create table ledger.hold (
     constraint hold_one_a_transfer unique (book, transfer),
     constraint hold_continues foreign key (book, hold, was) references ledger.hold (book, hold, remaining),
     constraint hold_open check (was > 0),
-    constraint hold_amounts check (
+    constraint hold_parts check (
         settled >= 0 and voided >= 0 and remaining >= 0 and debit <> credit
         and case
-            when was is null then hold = transfer and verb = 'held' and settled = 0 and voided = 0 and remaining > 0
+            when was is null then
+                hold = transfer and verb = 'held' and settled = 0 and voided = 0 and remaining > 0
             else hold <> transfer and remaining = was - settled - voided and remaining < was
         end
     ),
@@ -225,8 +237,8 @@ create table ledger.reversal (
     constraint reversal_exists foreign key (book, reverses) references ledger.transfer (book, id)
 );
 
--- A fact outside, under the name its provider gave it, and the transfer that counted it: one receipt is counted once,
--- whichever door it came through.
+-- A fact outside, under the name its provider gave it, and the transfer that counted it: one receipt is
+-- counted once, whichever door it came through.
 create table ledger.external (
     book text not null,
     provider text not null,
@@ -238,8 +250,8 @@ create table ledger.external (
     constraint external_one_a_transfer unique (book, transfer)
 );
 
--- Postings whose effective day is not the day they were recorded, once for each of their accounts. A balance as of a day is
--- the newest chunk recorded by its end, more or less these.
+-- Postings whose effective day is not the day they were recorded, once for each of their accounts. A balance
+-- as of a day is the newest chunk recorded by its end, more or less these.
 create table ledger.restated (
     book text not null,
     account bigint not null,
@@ -256,18 +268,19 @@ create table ledger.restated (
 
 -- What the database refuses by itself.
 --
--- A refusal bears the name of the rule it enforces in the field in which Postgres puts the names of constraints, so that a
--- caller reads all refusals alike.
+-- A refusal bears the name of the rule it enforces in the field in which Postgres puts the names of
+-- constraints, so that a caller reads all refusals alike.
 
 create function ledger.refuse(rule text, culprit text) returns void language plpgsql as $$
 begin
     raise exception using
-        errcode = 'check_violation', schema = 'ledger', constraint = rule, message = format('%s: %s', rule, culprit);
+        errcode = 'check_violation', schema = 'ledger', constraint = rule,
+        message = format('%s: %s', rule, culprit);
 end
 $$;
 
--- 1. The past does not change. One trigger a statement, so that it costs nothing where nothing is tried, and `always`, so
--- that no setting of a session switches it off.
+-- 1. The past does not change. One trigger a statement, so that it costs nothing where nothing is tried, and
+-- `always`, so that no setting of a session switches it off.
 
 create function ledger.append_only() returns trigger language plpgsql as $$
 begin
@@ -280,8 +293,10 @@ do $$
 declare
     journal text;
 begin
-    foreach journal in array array['asset', 'book', 'batch', 'account', 'transfer', 'posting', 'chunk', 'hold',
-                                   'reversal', 'external', 'restated'] loop
+    foreach journal in array array[
+        'asset', 'book', 'batch', 'account', 'transfer', 'posting', 'chunk', 'hold', 'reversal', 'external',
+        'restated'
+    ] loop
         execute format('create trigger append_only before update or delete or truncate on ledger.%I
                         for each statement execute function ledger.append_only()', journal);
         execute format('alter table ledger.%I enable always trigger append_only', journal);
@@ -290,9 +305,10 @@ begin
 end
 $$;
 
--- 2. What belongs to a batch is written by the transaction that writes the batch, all postings of it in one statement, all
--- chunks in one, all transfers in one. So once the first is there, all are, and what comes later is refused: nothing can be
--- slipped in. The rows of one statement are seen together (`fresh`), so each of these runs once a batch and not once a row.
+-- 2. What belongs to a batch is written by the transaction that writes the batch, all postings of it in one
+-- statement, all chunks in one, all transfers in one. So once the first is there, all are, and what comes
+-- later is refused: nothing can be slipped in. The rows of one statement are seen together (`fresh`), so each
+-- of these runs once a batch and not once a row.
 
 create function ledger.stamp_batch() returns trigger language plpgsql as $$
 begin
@@ -327,9 +343,12 @@ declare
     stray text;
 begin
     select format('postings of batch %s of %s', f.batch, f.book) into stray
-    from (select book, batch, count(*) as n, min(no) as low, max(no) as high from fresh group by book, batch) f
+    from (
+        select book, batch, count(*) as n, min(no) as low, max(no) as high from fresh group by book, batch
+    ) f
     left join ledger.batch b on b.book = f.book and b.no = f.batch and b.xact = pg_current_xact_id()
-    where b.no is null or f.n <> b.postings or f.low <> b.first_posting or f.high <> b.first_posting + b.postings - 1
+    where b.no is null or f.n <> b.postings or f.low <> b.first_posting
+        or f.high <> b.first_posting + b.postings - 1
     limit 1;
     if found then
         perform ledger.refuse('postings_number', stray);
@@ -363,8 +382,8 @@ begin
 end
 $$;
 
--- The chunks of a batch are its accounts' totals before it, and what its postings add to them: one chunk for each account
--- touched and none for any other, side and floor as the account's kind has them.
+-- The chunks of a batch are its accounts' totals before it, and what its postings add to them: one chunk for
+-- each account touched and none for any other, side and floor as the account's kind has them.
 create function ledger.chunks_add_up() returns trigger language plpgsql as $$
 declare
     b record;
@@ -384,8 +403,9 @@ begin
                 sum(debits) as debits, sum(credits) as credits, sum(debits_held) as debits_held,
                 sum(credits_held) as credits_held
             from (
-                select debit as account, no, case when phase in ('post', 'settle') then amount else 0 end as debits,
-                    0 as credits, case phase when 'post' then 0 when 'hold' then amount else -amount end as debits_held,
+                select debit as account, no,
+                    case when phase in ('post', 'settle') then amount else 0 end as debits, 0 as credits,
+                    case phase when 'post' then 0 when 'hold' then amount else -amount end as debits_held,
                     0 as credits_held
                 from ledger.posting where book = b.book and no between b.low and b.high
                 union all
@@ -419,7 +439,8 @@ begin
 end
 $$;
 
--- A step of a hold is what its transfer's postings say, between the two accounts of the hold and under its expiry.
+-- A step of a hold is what its transfer's postings say, between the two accounts of the hold and under its
+-- expiry.
 create function ledger.holds_agree() returns trigger language plpgsql as $$
 declare
     stray text;
@@ -441,7 +462,8 @@ begin
         or p.held <> case when h.was is null then h.remaining else 0 end
         or p.settled <> h.settled or p.voided <> h.voided
         or h.was is not null and (
-            o.hold is null or o.debit <> h.debit or o.credit <> h.credit or o.expires_at is distinct from h.expires_at
+            o.hold is null or o.debit <> h.debit or o.credit <> h.credit
+            or o.expires_at is distinct from h.expires_at
         )
     limit 1;
     if found then
@@ -465,7 +487,8 @@ begin
         or exists (select from ledger.reversal x where x.book = r.book and x.transfer = r.reverses)
         or (
             select array_agg(row(debit, credit, amount) order by debit, credit, amount) from ledger.posting
-            where book = r.book and no >= t.first_posting and no < t.first_posting + t.postings and phase = 'post'
+            where book = r.book and no >= t.first_posting and no < t.first_posting + t.postings
+                and phase = 'post'
         ) is distinct from (
             select array_agg(row(credit, debit, amount) order by credit, debit, amount) from ledger.posting
             where book = r.book and no >= o.first_posting and no < o.first_posting + o.postings
@@ -495,8 +518,8 @@ begin
 end
 $$;
 
--- 3. At commit, once for each batch: it continues its predecessor without a gap, and it is whole. A batch alone, or one
--- whose chunks or transfers never came, ends here.
+-- 3. At commit, once for each batch: it continues its predecessor without a gap, and it is whole. A batch
+-- alone, or one whose chunks or transfers never came, ends here.
 
 create function ledger.batch_is_whole() returns trigger language plpgsql as $$
 declare
@@ -507,10 +530,11 @@ begin
     from ledger.batch where book = new.book and no = new.no - 1;
     if not found then
         if new.no <> 1 then
-            perform ledger.refuse('batch_continues', format('batch %s of %s has no predecessor', new.no, new.book));
+            perform ledger.refuse('batch_continues',
+                format('batch %s of %s has no predecessor', new.no, new.book));
         end if;
-        select 0::bigint as no, 1::bigint as next_posting, 0::bigint as accounts, decode(repeat('00', 32), 'hex') as root,
-            '-infinity'::timestamptz as recorded_at into p;
+        select 0::bigint as no, 1::bigint as next_posting, 0::bigint as accounts,
+            decode(repeat('00', 32), 'hex') as root, '-infinity'::timestamptz as recorded_at into p;
         if not exists (select from ledger.book where book = new.book) then
             perform ledger.refuse('batch_book', format('book %s does not exist', new.book));
         end if;
@@ -543,7 +567,8 @@ begin
         where a.book = new.book and a.account > p.accounts and a.batch = new.no and a.account <= new.accounts
             and not exists (
                 select from ledger.kind n
-                where length(n.kind) > length(k.kind) and (a.path = n.kind or starts_with(a.path, n.kind || ':'))
+                where length(n.kind) > length(k.kind)
+                    and (a.path = n.kind or starts_with(a.path, n.kind || ':'))
             )
     ) then
         perform ledger.refuse('accounts_number', format('accounts of batch %s of %s', new.no, new.book));
@@ -557,13 +582,14 @@ create constraint trigger batch_is_whole after insert on ledger.batch
 alter table ledger.batch enable always trigger batch_is_whole;
 alter table ledger.batch enable always trigger batch_stamp;
 
--- Who may touch it. Nobody may update, delete or truncate; the gateway alone may append. Vendors and retailers have no way in.
+-- Who may touch it. Nobody may update, delete or truncate; the gateway alone may append. Vendors and
+-- retailers have no way in.
 
 revoke all on function ledger.refuse(text, text) from public;
 grant execute on function ledger.refuse(text, text) to amana_app;
 grant usage on schema ledger to amana_app, amana_reader;
 grant select on all tables in schema ledger to amana_app, amana_reader;
-grant insert on ledger.book, ledger.batch, ledger.account, ledger.transfer, ledger.posting, ledger.chunk, ledger.hold,
-    ledger.reversal, ledger.external, ledger.restated to amana_app;
+grant insert on ledger.book, ledger.batch, ledger.account, ledger.transfer, ledger.posting, ledger.chunk,
+    ledger.hold, ledger.reversal, ledger.external, ledger.restated to amana_app;
 
 reset role;

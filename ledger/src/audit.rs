@@ -1,8 +1,7 @@
 //! Are the books sound? The same function after each test and each night.
 //!
-//! Invariant: it only reads, and trusts nothing that it can recompute: totals from postings, pending from holds,
-//! roots from bytes.
-//! Absent: repair. What is found wrong is a break for people.
+//! Invariant: it only reads, and trusts nothing that it can recompute: totals from postings, pending from
+//! holds, roots from bytes. Absent: repair. What is found wrong is a break for people.
 
 use std::fmt;
 
@@ -51,10 +50,8 @@ impl fmt::Display for Report {
 /// # Errors
 /// [`Fault`] when the database fails. A broken book is not a fault but a check that is not `ok`.
 pub async fn audit(conn: &mut PgConnection) -> Result<Report, Fault> {
-    let mut checks = Vec::new();
-    for (name, sql) in sound::QUESTIONS {
-        checks.push(check(name, sound::culprits(conn, sql).await?));
-    }
+    let asked = sound::questions(conn).await?;
+    let mut checks: Vec<Check> = asked.into_iter().map(|(name, found)| check(name, found)).collect();
     checks.push(check("accounts_in_chart", sound::accounts_in_chart(conn).await?));
     checks.push(check("roots_chain", sound::roots_chain(conn).await?));
     Ok(Report { checks })

@@ -1,4 +1,5 @@
-//! The read door: balances, statements, the trial balance, transfers; now, as of a day, as known at an instant.
+//! The read door: balances, statements, the trial balance, transfers; now, as of a day, as known at an
+//! instant.
 //!
 //! Invariant: a balance is the account's newest chunk, never a sum made on the way.
 //! Absent: rights. Who may ask is decided by the doors.
@@ -71,8 +72,9 @@ impl Standing {
     }
 }
 
-/// What was posted to an account by the end of a day (UTC): *as of* the day it happened in the world, whenever the
-/// book heard of it, as far as it was known at an instant. Money held is not part of the past; ask [`balance`].
+/// What was posted to an account by the end of a day (UTC): *as of* the day it happened in the world,
+/// whenever the book heard of it, as far as it was known at an instant. Money held is not part of the past;
+/// ask [`balance`].
 ///
 /// # Errors
 /// [`Fault`] when the database fails, or the day is beyond the calendar.
@@ -90,7 +92,8 @@ pub async fn as_of(
     Ok(Standing { account: account.clone(), debits, credits })
 }
 
-/// An account's lines between two instants, and what stood there before and after. Minor units on the normal side.
+/// An account's lines between two instants, and what stood there before and after. Minor units on the
+/// normal side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// The account.

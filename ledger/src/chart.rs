@@ -1,8 +1,8 @@
 //! The chart: every account that may exist, with its class, its normal side and its floor.
 //!
-//! Invariant: [`Account`] is closed. A path parses to exactly one account and is written back the same; the table
-//! `ledger.kind` holds the same words as [`Kind`] (a test compares them).
-//! Absent: balances, and who may see an account.
+//! Invariant: [`Account`] is closed. A path parses to exactly one account and is written back the same; the
+//! table `ledger.kind` holds the same words as [`Kind`] (a test compares them). Absent: balances, and who
+//! may see an account.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::{BadName, EscrowRef, PartyId, text_column, text_names};
 use crate::money::Asset;
 
-/// The accounts of one legal entity in one asset, which sum to zero alone: `kenya:KES`. The unit of locking, of
-/// sealing and of sharding; every key of the ledger begins with it.
+/// The accounts of one legal entity in one asset, which sum to zero alone: `kenya:KES`. The unit of
+/// locking, of sealing and of sharding; every key of the ledger begins with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BookId(String);
@@ -266,9 +266,9 @@ impl Kind {
         self.class().side()
     }
 
-    /// The least that may stand on its normal side, held money counted as gone; `None` means no floor. Floors of
-    /// zero on clearing and control accounts refuse what would be confirmed twice: a second finality of one mint
-    /// would take `clearing:mint` below zero.
+    /// The least that may stand on its normal side, held money counted as gone; `None` means no floor.
+    /// Floors of zero on clearing and control accounts refuse what would be confirmed twice: a second
+    /// finality of one mint would take `clearing:mint` below zero.
     #[must_use]
     pub const fn floor(self) -> Option<i64> {
         match self.class() {

@@ -1,7 +1,8 @@
 //! Money set aside: held, then settled, voided or expired. Pure.
 //!
-//! Invariant: what is left of a hold only shrinks, and a hold with nothing left answers nothing but a refusal.
-//! Absent: any arrow from silence. A hold ends when somebody says so; the clock alone only makes it due.
+//! Invariant: what is left of a hold only shrinks, and a hold with nothing left answers nothing but a
+//! refusal. Absent: any arrow from silence. A hold ends when somebody says so; the clock alone only makes
+//! it due.
 
 use chrono::{DateTime, Utc};
 

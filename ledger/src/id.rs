@@ -1,8 +1,8 @@
 //! Names of things: typed ids, escrow references, idempotency keys, external references; and the two
 //! impurities they are minted from, [`Clock`] and [`Rng`].
 //!
-//! Invariant: an [`EscrowRef`] in memory has a right check character. One id type cannot be passed for another.
-//! Absent: a system clock and a random source. `main.rs` has them and hands them down.
+//! Invariant: an [`EscrowRef`] in memory has a right check character. One id type cannot be passed for
+//! another. Absent: a system clock and a random source. `main.rs` has them and hands them down.
 
 use std::fmt;
 use std::str::FromStr;
@@ -46,7 +46,8 @@ pub struct BadName(pub &'static str);
 macro_rules! uuid_names {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Serialize, Deserialize, sqlx::Type)]
         #[serde(transparent)]
         #[sqlx(transparent)]
         pub struct $name(pub Uuid);
@@ -147,8 +148,8 @@ impl IdempotencyKey {
     }
 }
 
-/// Their name of a fact: who says so, in which account of theirs, and what they call it there. Unique within a
-/// book, whichever door the fact came through: one receipt is counted once.
+/// Their name of a fact: who says so, in which account of theirs, and what they call it there. Unique
+/// within a book, whichever door the fact came through: one receipt is counted once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ExternalRef {
     /// Who says so: "mpesa", "intersend", "stellar".
@@ -179,8 +180,8 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const TAIL: usize = 9;
 const PREFIX: &str = "ESCROW_";
 
-/// The reference an employer types into a paybill: `ESCROW_`, 8 characters of Crockford base 32, and one check
-/// character by Luhn mod 32 (Crockford's own check symbols cannot be typed there).
+/// The reference an employer types into a paybill: `ESCROW_`, 8 characters of Crockford base 32, and one
+/// check character by Luhn mod 32 (Crockford's own check symbols cannot be typed there).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EscrowRef(String);
@@ -209,8 +210,8 @@ impl EscrowRef {
         Self::of_tail(tail).ok_or(BadName("an escrow reference"))
     }
 
-    /// Reads what a person typed: any case, blanks, `_` and `-` anywhere, the prefix or its underscore left out,
-    /// O for 0, I and L for 1. The check character must hold; a near miss is never repaired.
+    /// Reads what a person typed: any case, blanks, `_` and `-` anywhere, the prefix or its underscore left
+    /// out, O for 0, I and L for 1. The check character must hold; a near miss is never repaired.
     #[must_use]
     pub fn fold(text: &str) -> Option<Self> {
         let kept = |c: &char| !c.is_whitespace() && !matches!(c, '_' | '-');
@@ -263,8 +264,9 @@ impl fmt::Debug for EscrowRef {
     }
 }
 
-/// Luhn mod N: from the right every second digit is doubled and its base-N digits added. It catches every single
-/// substitution and every adjacent transposition but one pair (first and last character of the alphabet).
+/// Luhn mod N: from the right every second digit is doubled and its base-N digits added. It catches every
+/// single substitution and every adjacent transposition but one pair (first and last character of the
+/// alphabet).
 fn check_digit(digits: &[u8]) -> u8 {
     let n = ALPHABET.len() as u32;
     let addend = |(at, &digit): (usize, &u8)| {

@@ -13,9 +13,9 @@
 //!
 //! None depends on how many transfers the batch has.
 //!
-//! Invariant: what is answered as `New` is written by this transaction, with balances above their floors; what is
-//! refused left no trace. The database checks all of it again when the caller commits.
-//! Absent: retries, and commit. The caller commits next, with rows of its own: no network call in between, and
+//! Invariant: what is answered as `New` is written by this transaction, with balances above their floors;
+//! what is refused left no trace. The database checks all of it again when the caller commits. Absent:
+//! retries, and commit. The caller commits next, with rows of its own: no network call in between, and
 //! several books in ascending order.
 
 use std::collections::{HashMap, HashSet};
@@ -39,13 +39,13 @@ pub async fn open(conn: &mut PgConnection, clock: &dyn Clock, book: &BookId) -> 
     write::book(conn, book, clock.now()).await
 }
 
-/// Posts a batch, in order, on the caller's transaction. Answers for each transfer in its place: in the journal
-/// (new, or replayed with the first answer), or refused. Refused ones leave no trace and do not stop the others;
-/// a refusal is not remembered, so the same key may be tried again.
+/// Posts a batch, in order, on the caller's transaction. Answers for each transfer in its place: in the
+/// journal (new, or replayed with the first answer), or refused. Refused ones leave no trace and do not
+/// stop the others; a refusal is not remembered, so the same key may be tried again.
 ///
 /// # Errors
-/// [`Fault`] when the database fails or refuses the batch as a whole; the transaction is lost then, and nothing
-/// of it was written.
+/// [`Fault`] when the database fails or refuses the batch as a whole; the transaction is lost then, and
+/// nothing of it was written.
 pub async fn post(
     tx: &mut PgConnection,
     clock: &dyn Clock,

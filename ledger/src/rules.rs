@@ -36,8 +36,8 @@ impl Intent {
         self
     }
 
-    /// The fact it books, under the name its provider gave it. A fact is booked by one transfer only: give the
-    /// reference to the transfer that counts it, not to those that follow from it.
+    /// The fact it books, under the name its provider gave it. A fact is booked by one transfer only: give
+    /// the reference to the transfer that counts it, not to those that follow from it.
     #[must_use]
     pub fn external(mut self, external: ExternalRef) -> Self {
         self.external = Some(external);
@@ -84,14 +84,16 @@ pub fn float_move_in(intent: Intent, to: Account, amount: Money) -> Transfer {
     intent.transfer(Event::FloatMoveIn, vec![posting(to, Account::ClearingFloat, amount)])
 }
 
-/// The platform's fee on an amount, in basis points (1/10,000), rounded down: the payee never loses the fraction.
+/// The platform's fee on an amount, in basis points (1/10,000), rounded down: the payee never loses the
+/// fraction.
 #[must_use]
 pub fn fee(amount: Money, bps: u32) -> Option<Money> {
     let minor = i128::from(amount.minor()) * i128::from(bps) / 10_000;
     i64::try_from(minor).ok().and_then(|minor| Money::new(amount.asset, minor).ok())
 }
 
-/// A confirmed collection whose owner is known: the escrow's part is minted, the excess is the employer's own.
+/// A confirmed collection whose owner is known: the escrow's part is minted, the excess is the employer's
+/// own.
 pub fn collection_booked(
     intent: Intent,
     shortcode: &Shortcode,
@@ -145,7 +147,8 @@ pub fn mint_final(intent: Intent, amount: Money) -> Transfer {
     intent.transfer(Event::MintFinal, vec![posting(Account::OnchainSupply, Account::ClearingMint, amount)])
 }
 
-/// The chain released an escrow: the payee earned their part, the fee is ours and its tokens are burned there.
+/// The chain released an escrow: the payee earned their part, the fee is ours and its tokens are burned
+/// there.
 pub fn released(
     intent: Intent,
     escrow: EscrowRef,
@@ -168,14 +171,15 @@ pub fn refunded(intent: Intent, escrow: EscrowRef, employer: PartyId, amount: Mo
     intent.transfer(Event::Refunded, vec![posting(from, to, amount), burn_submitted(amount)])
 }
 
-/// The chain cancelled a partly funded escrow and burned what was minted: the money is the employer's own again.
+/// The chain cancelled a partly funded escrow and burned what was minted: the money is the employer's own
+/// again.
 pub fn cancelled(intent: Intent, escrow: EscrowRef, employer: PartyId, amount: Money) -> Transfer {
     let (from, to) = (Account::Escrow(escrow), Account::Employer(employer));
     intent.transfer(Event::Cancelled, vec![posting(from, to, amount), burned(amount)])
 }
 
-/// A payout is about to be instructed: the claim and the float behind it are set aside. It has no expiry, since
-/// after an instruction left the house only the provider's word ends it.
+/// A payout is about to be instructed: the claim and the float behind it are set aside. It has no expiry,
+/// since after an instruction left the house only the provider's word ends it.
 pub fn payout_hold(intent: Intent, employee: PartyId, rail: &Rail, amount: Money) -> Transfer {
     let posting = posting(Account::Employee(employee), Account::FloatRail(rail.clone()), amount);
     Transfer {
@@ -184,7 +188,8 @@ pub fn payout_hold(intent: Intent, employee: PartyId, rail: &Rail, amount: Money
     }
 }
 
-/// As [`payout_hold`], for money that is set aside before anything is instructed and frees itself unless used.
+/// As [`payout_hold`], for money that is set aside before anything is instructed and frees itself unless
+/// used.
 pub fn payout_hold_until(hold: Transfer, expires_at: DateTime<Utc>) -> Transfer {
     match hold.hold {
         Some(HoldAct::Open { posting, .. }) => {
@@ -194,8 +199,8 @@ pub fn payout_hold_until(hold: Transfer, expires_at: DateTime<Utc>) -> Transfer 
     }
 }
 
-/// The rail paid, all that is held or a part of it; after the `last` part the rest is the employee's claim again.
-/// The tokens behind what was paid are to be burned ([`burn_final`]).
+/// The rail paid, all that is held or a part of it; after the `last` part the rest is the employee's claim
+/// again. The tokens behind what was paid are to be burned ([`burn_final`]).
 pub fn payout_paid(intent: Intent, hold: TransferId, rail: &Rail, paid: Paid) -> Transfer {
     let mut postings = vec![burn_submitted(paid.amount)];
     if let Some(tariff) = paid.tariff {
@@ -231,8 +236,8 @@ pub fn burn_final(intent: Intent, amount: Money) -> Transfer {
     intent.transfer(Event::BurnFinal, vec![posting(Account::ClearingBurn, Account::OnchainSupply, amount)])
 }
 
-/// A transfer was wrong: the same postings turned round. The journal reads them itself; a transfer is reversed
-/// once, and a reversal never.
+/// A transfer was wrong: the same postings turned round. The journal reads them itself; a transfer is
+/// reversed once, and a reversal never.
 pub fn reversal(intent: Intent, of: TransferId) -> Transfer {
     Transfer { reverses: Some(of), ..intent.transfer(Event::Reversal, vec![]) }
 }

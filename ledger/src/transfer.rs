@@ -101,14 +101,14 @@ impl Event {
     }
 }
 
-/// What a transfer does to a hold. A transfer touches at most one, and a hold bears the id of the transfer that
-/// opened it.
+/// What a transfer does to a hold. A transfer touches at most one, and a hold bears the id of the transfer
+/// that opened it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HoldAct {
     /// Sets money aside; after `expires_at` it can only be expired.
     Open { posting: Posting, expires_at: Option<DateTime<Utc>> },
-    /// Turns held money into posted money: all that is left (`None`), or a part. After the `last` part what is
-    /// left is freed.
+    /// Turns held money into posted money: all that is left (`None`), or a part. After the `last` part what
+    /// is left is freed.
     Settle { hold: TransferId, part: Option<Money>, last: bool },
     /// Frees what is left.
     Void { hold: TransferId },
@@ -162,8 +162,8 @@ impl Transfer {
         &self.postings
     }
 
-    /// SHA-256 over everything a caller asked for, except the id and the key: a retry may mint another id, and
-    /// the same key with another fingerprint is another intention under a used name.
+    /// SHA-256 over everything a caller asked for, except the id and the key: a retry may mint another id,
+    /// and the same key with another fingerprint is another intention under a used name.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut words = Words::new("amana:transfer:v1");

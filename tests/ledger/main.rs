@@ -1,5 +1,8 @@
-//! The ledger on a real Postgres: what it answers, what the database refuses, and whether both are right under load.
+//! The ledger on a real Postgres: what it answers, what the database refuses, and whether both are right
+//! under load.
 
+mod database;
 mod ground;
 mod random;
+mod reading;
 mod rejections;

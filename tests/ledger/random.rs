@@ -198,8 +198,8 @@ async fn the_ledger_answers_as_the_model_does() {
 
 type Answered = (Vec<u64>, Vec<Result<Posted, Rejection>>);
 
-/// One of many posters: takes the next numbers, sometimes numbers others took as well, and sometimes dies before
-/// it commits and comes back with the same batch.
+/// One of many posters: takes the next numbers, sometimes numbers others took as well, and sometimes dies
+/// before it commits and comes back with the same batch.
 async fn poster(ground: Arc<Ground>, book: BookId, seed: u64) -> Vec<Answered> {
     let (rng, mut answered) = (Seeded::of(seed), Vec::new());
     for round in 0..25u64 {
@@ -234,7 +234,8 @@ async fn many_posters_are_as_good_as_one() {
         batches[at].extend(answered);
     }
     for (book, mut batches) in books.iter().zip(batches) {
-        // What landed says which batch it was; a batch of which nothing landed changed nothing and has no place.
+        // What landed says which batch it was; a batch of which nothing landed changed nothing and has no
+        // place.
         let place = |(_, answers): &Answered| {
             answers.iter().find_map(|answer| match answer {
                 Ok(Posted::New(receipt)) => Some(receipt.batch),

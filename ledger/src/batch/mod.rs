@@ -1,8 +1,8 @@
 //! A batch, executed in order in memory. Pure: what the store read goes in, rows to be written come out.
 //!
-//! Invariant: a refused transfer leaves no trace (no number, no account, no change of a total) and does not stop
-//! the others; every account stands at or above its floor after every transfer.
-//! Absent: SQL, the clock, and any decision that needs more than the book's own state.
+//! Invariant: a refused transfer leaves no trace (no number, no account, no change of a total) and does not
+//! stop the others; every account stands at or above its floor after every transfer. Absent: SQL, the
+//! clock, and any decision that needs more than the book's own state.
 
 mod receipt;
 mod root;
@@ -364,8 +364,8 @@ impl Batch {
         self.slots.len() - 1
     }
 
-    /// The totals of every account the legs touch, if none falls below its floor. Floors are looked at when all
-    /// legs are applied, because the postings of a transfer land together.
+    /// The totals of every account the legs touch, if none falls below its floor. Floors are looked at when
+    /// all legs are applied, because the postings of a transfer land together.
     fn try_legs(&self, transfer: TransferId, legs: &[Leg]) -> Result<Vec<(usize, Totals)>, Rejection> {
         let mut after: Vec<(usize, Totals)> = Vec::with_capacity(legs.len() * 2);
         for leg in legs {

@@ -13,9 +13,9 @@ use crate::transfer::Words;
 /// The root before the first batch of a book.
 pub(crate) const GENESIS: [u8; 32] = [0; 32];
 
-/// The canonical bytes of a batch: the domain, book, number, predecessor's root and time; then every transfer
-/// (id, event, key, fingerprint, effective time) followed by its postings (number, phase, debited path, credited
-/// path, amount). Every word is preceded by its length.
+/// The canonical bytes of a batch: the domain, book, number, predecessor's root and time; then every
+/// transfer (id, event, key, fingerprint, effective time) followed by its postings (number, phase, debited
+/// path, credited path, amount). Every word is preceded by its length.
 pub(crate) struct Sealed(Words);
 
 impl Sealed {

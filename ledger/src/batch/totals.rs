@@ -54,7 +54,8 @@ impl Phase {
 }
 
 impl Totals {
-    /// What stands on the normal side, held money not counted as gone. May be negative where there is no floor.
+    /// What stands on the normal side, held money not counted as gone. May be negative where there is no
+    /// floor.
     #[must_use]
     pub const fn posted(&self, side: Side) -> i64 {
         match side {

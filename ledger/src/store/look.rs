@@ -80,7 +80,8 @@ pub(crate) async fn all(
 ) -> Result<Vec<Balance>, Fault> {
     let rows = sqlx::query!(
         r#"
-        select a.path as "account: Account", c.debits_posted, c.credits_posted, c.debits_pending, c.credits_pending
+        select a.path as "account: Account",
+            c.debits_posted, c.credits_posted, c.debits_pending, c.credits_pending
         from ledger.account a
         cross join lateral (
             select * from ledger.chunk where book = $1 and account = a.account order by batch desc limit 1
@@ -105,8 +106,9 @@ pub(crate) async fn all(
     Ok(balance.collect())
 }
 
-/// Debits and credits posted to an account by everything effective before `end` (a midnight, UTC), as far as it
-/// was known at `known_at`: the newest chunk recorded by then, more or less what was restated across `end`.
+/// Debits and credits posted to an account by everything effective before `end` (a midnight, UTC), as far
+/// as it was known at `known_at`: the newest chunk recorded by then, more or less what was restated across
+/// `end`.
 pub(crate) async fn posted_before(
     conn: &mut PgConnection,
     book: &BookId,
@@ -130,15 +132,17 @@ pub(crate) async fn posted_before(
             ) c
         ),
         across as (
-            select
-                sum(case when r.recorded_at < $3 then -amount else amount end) filter (where side = 'debit') as debits,
-                sum(case when r.recorded_at < $3 then -amount else amount end) filter (where side = 'credit') as credits
-            from ledger.restated r join own on own.account = r.account
-            where r.book = $1 and r.recorded_at <= $4 and (r.recorded_at < $3) <> (r.effective_at < $3)
+            select sum(moved) filter (where side = 'debit') as debits,
+                sum(moved) filter (where side = 'credit') as credits
+            from (
+                select side, case when r.recorded_at < $3 then -amount else amount end as moved
+                from ledger.restated r join own on own.account = r.account
+                where r.book = $1 and r.recorded_at <= $4 and (r.recorded_at < $3) <> (r.effective_at < $3)
+            ) r
         )
-        select (coalesce((select debits_posted from base), 0) + coalesce(across.debits, 0))::bigint as "debits!",
-            (coalesce((select credits_posted from base), 0) + coalesce(across.credits, 0))::bigint as "credits!"
-        from across
+        select (coalesce(base.debits_posted, 0) + coalesce(across.debits, 0))::bigint as "debits!",
+            (coalesce(base.credits_posted, 0) + coalesce(across.credits, 0))::bigint as "credits!"
+        from across left join base on true
         "#,
         book.as_str(),
         account.path(),
@@ -162,7 +166,8 @@ pub(crate) async fn recorded_before(
         select c.debits_posted, c.credits_posted, c.debits_pending, c.credits_pending
         from ledger.account a
         cross join lateral (
-            select no from ledger.batch where book = $1 and recorded_at < $3 order by recorded_at desc, no desc limit 1
+            select no from ledger.batch where book = $1 and recorded_at < $3
+            order by recorded_at desc, no desc limit 1
         ) b
         cross join lateral (
             select * from ledger.chunk where book = $1 and account = a.account and batch <= b.no
@@ -260,7 +265,8 @@ pub(crate) async fn transfers(
         from unnest($2::uuid[]) as u (id)
         join ledger.transfer t on t.book = $1 and t.id = u.id
         join ledger.batch b on b.book = $1 and b.no = t.batch
-        join ledger.posting p on p.book = $1 and p.no >= t.first_posting and p.no < t.first_posting + t.postings
+        join ledger.posting p on p.book = $1
+            and p.no >= t.first_posting and p.no < t.first_posting + t.postings
         join ledger.account d on d.book = $1 and d.account = p.debit
         join ledger.account c on c.book = $1 and c.account = p.credit
         left join ledger.hold h on h.book = $1 and h.transfer = t.id

@@ -87,7 +87,7 @@ constraints! {
     /// `Rejection::HoldClosed`.
     HoldClosed = "hold_once", "hold_open", "hold_pkey", "hold_one_a_transfer";
     /// `Rejection::HoldExceeded`.
-    HoldExceeded = "hold_amounts", "hold_verb";
+    HoldExceeded = "hold_parts", "hold_verb";
     /// `Rejection::UnknownHold`.
     UnknownHold = "hold_continues";
     /// `Rejection::AlreadyReversed`.
@@ -127,8 +127,8 @@ constraints! {
 }
 
 impl Constraint {
-    /// The constraint of a name, also as it is called on a shard of a distributed table, where a key or a check
-    /// bears the shard's number behind its own name: `batch_pkey_102106`.
+    /// The constraint of a name, also as it is called on a shard of a distributed table, where a key or a
+    /// check bears the shard's number behind its own name: `batch_pkey_102106`.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         let exact = |name: &str| Self::ALL.iter().copied().find(|known| known.names().contains(&name));

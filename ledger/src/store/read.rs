@@ -216,8 +216,8 @@ pub(crate) async fn accounts(
     known.collect()
 }
 
-/// The first answers of transfers in the journal: balances as they stood after the transfer's batch, accounts in
-/// order of its postings, the debited one of a posting first.
+/// The first answers of transfers in the journal: balances as they stood after the transfer's batch,
+/// accounts in order of its postings, the debited one of a posting first.
 pub(crate) async fn receipts(
     conn: &mut PgConnection,
     book: &BookId,
@@ -225,7 +225,8 @@ pub(crate) async fn receipts(
 ) -> Result<HashMap<TransferId, Receipt>, Fault> {
     let rows = sqlx::query!(
         r#"
-        select t.id as "id!", t.batch as "batch!", t.first_posting as "first_posting!", t.postings as "postings!",
+        select t.id as "id!", t.batch as "batch!",
+            t.first_posting as "first_posting!", t.postings as "postings!",
             t.effective_at as "effective_at!", b.recorded_at as "recorded_at!", a.path as "account!: Account",
             c.debits_posted as "debits_posted!", c.credits_posted as "credits_posted!",
             c.debits_pending as "debits_pending!", c.credits_pending as "credits_pending!"
@@ -234,7 +235,8 @@ pub(crate) async fn receipts(
         join ledger.batch b on b.book = $1 and b.no = t.batch
         cross join lateral (
             select side.account, min(p.no * 2 + side.place) as place
-            from ledger.posting p cross join lateral (values (p.debit, 0), (p.credit, 1)) as side (account, place)
+            from ledger.posting p
+            cross join lateral (values (p.debit, 0), (p.credit, 1)) as side (account, place)
             where p.book = $1 and p.no >= t.first_posting and p.no < t.first_posting + t.postings
             group by side.account
         ) s

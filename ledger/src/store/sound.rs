@@ -1,7 +1,7 @@
 //! The questions of the audit. Each counts what it looked at and names the first culprit it finds.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, Row};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Fault;
@@ -16,22 +16,28 @@ pub(crate) struct Found {
     pub(crate) culprit: Option<String>,
 }
 
-/// The questions that one statement answers, with the number of rows looked at and the first culprit or null.
-pub(crate) const QUESTIONS: &[(&str, &str)] = &[
-    ("books_sum_to_zero", include_str!("sound/books_sum_to_zero.sql")),
-    ("chunks_fold", include_str!("sound/chunks_fold.sql")),
-    ("chunks_chain", include_str!("sound/chunks_chain.sql")),
-    ("holds_equal_pending", include_str!("sound/holds_equal_pending.sql")),
-    ("floors_stand", include_str!("sound/floors_stand.sql")),
-    ("numbers_gapless", include_str!("sound/numbers_gapless.sql")),
-    ("transfers_share", include_str!("sound/transfers_share.sql")),
-    ("reversals_mirror", include_str!("sound/reversals_mirror.sql")),
-    ("restated_days", include_str!("sound/restated_days.sql")),
-];
+macro_rules! ask {
+    ($conn:ident, $($name:literal in $file:literal,)*) => {
+        vec![$({
+            let row = sqlx::query_file!($file).fetch_one(&mut *$conn).await?;
+            ($name, Found { seen: row.seen, culprit: row.culprit })
+        }),*]
+    };
+}
 
-pub(crate) async fn culprits(conn: &mut PgConnection, sql: &'static str) -> Result<Found, Fault> {
-    let row = sqlx::query(sql).fetch_one(conn).await?;
-    Ok(Found { seen: row.try_get(0)?, culprit: row.try_get(1)? })
+/// The questions that one statement answers, each on its own.
+pub(crate) async fn questions(conn: &mut PgConnection) -> Result<Vec<(&'static str, Found)>, Fault> {
+    Ok(ask! { conn,
+        "books_sum_to_zero" in "src/store/sound/books_sum_to_zero.sql",
+        "chunks_fold" in "src/store/sound/chunks_fold.sql",
+        "chunks_chain" in "src/store/sound/chunks_chain.sql",
+        "holds_equal_pending" in "src/store/sound/holds_equal_pending.sql",
+        "floors_stand" in "src/store/sound/floors_stand.sql",
+        "numbers_gapless" in "src/store/sound/numbers_gapless.sql",
+        "transfers_share" in "src/store/sound/transfers_share.sql",
+        "reversals_mirror" in "src/store/sound/reversals_mirror.sql",
+        "restated_days" in "src/store/sound/restated_days.sql",
+    })
 }
 
 /// Every path is of the chart, and under the kind the chart gives it.
@@ -93,7 +99,8 @@ async fn page(conn: &mut PgConnection, book: &BookId, after: i64) -> Result<Vec<
         select b.no, b.root, b.prev, b.recorded_at, t.id, t.event, t.key, t.fingerprint, t.effective_at,
             p.no as posting, p.phase, d.path as debit, c.path as credit, p.amount
         from ledger.batch b
-        join ledger.posting p on p.book = $1 and p.no >= b.first_posting and p.no < b.first_posting + b.postings
+        join ledger.posting p on p.book = $1
+            and p.no >= b.first_posting and p.no < b.first_posting + b.postings
         join ledger.transfer t on t.book = $1 and t.id = p.transfer
         join ledger.account d on d.book = $1 and d.account = p.debit
         join ledger.account c on c.book = $1 and c.account = p.credit

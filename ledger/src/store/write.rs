@@ -1,6 +1,6 @@
-//! Appending: a book, and a batch. All of a batch's regular rows go in one statement, because the checks of the
-//! schema look at the rows of one statement together; holds, reversals, external references and restated postings
-//! are rarer and follow in one statement each, if there are any.
+//! Appending: a book, and a batch. All of a batch's regular rows go in one statement, because the checks of
+//! the schema look at the rows of one statement together; holds, reversals, external references and
+//! restated postings are rarer and follow in one statement each, if there are any.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -82,40 +82,8 @@ async fn regular(conn: &mut PgConnection, batch: &Batch, root: &[u8; 32]) -> Res
     let numbers: Vec<i64> = batch.slots.iter().map(|slot| slot.number.unwrap_or_default()).collect();
     let chunks = Chunks::of(batch)?;
     let rows = &batch.rows;
-    sqlx::query!(
-        r#"
-        with batch as (
-            insert into ledger.batch
-                (book, no, first_posting, postings, transfers, accounts, root, prev, recorded_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        ), account as (
-            insert into ledger.account (book, account, path, kind, batch)
-            select $1, account, path, kind, $2
-            from unnest($10::bigint[], $11::text[], $12::text[]) as a (account, path, kind)
-        ), transfer as (
-            insert into ledger.transfer
-                (book, id, batch, event, key, fingerprint, effective_at, first_posting, postings)
-            select $1, id, $2, event, key, fingerprint, effective_at, first_posting, postings
-            from unnest(
-                $13::uuid[], $14::text[], $15::text[], $16::bytea[], $17::timestamptz[], $18::bigint[], $19::bigint[]
-            ) as t (id, event, key, fingerprint, effective_at, first_posting, postings)
-        ), posting as (
-            insert into ledger.posting (book, no, batch, transfer, debit, credit, amount, phase)
-            select $1, no, $2, transfer, debit, credit, amount, phase
-            from unnest(
-                $20::bigint[], $21::uuid[], $22::bigint[], $23::bigint[], $24::bigint[], $25::text[]
-            ) as p (no, transfer, debit, credit, amount, phase)
-        )
-        insert into ledger.chunk
-            (book, account, batch, debits_posted, credits_posted, debits_pending, credits_pending,
-             lowest, floor, side, posting_nos)
-        select $1, account, $2, debits_posted, credits_posted, debits_pending, credits_pending,
-            lowest, floor, side, ($36::bigint[])[low:high]
-        from unnest(
-            $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[], $31::bigint[], $32::bigint[],
-            $33::text[], $34::int[], $35::int[]
-        ) as c (account, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor, side, low, high)
-        "#,
+    sqlx::query_file!(
+        "src/store/write/batch.sql",
         batch.book.as_str(),
         batch.no(),
         batch.head.next_posting,
@@ -216,7 +184,8 @@ async fn references(conn: &mut PgConnection, batch: &Batch) -> Result<(), Fault>
         sqlx::query!(
             "insert into ledger.external (book, provider, account, id, transfer, batch)
              select $1, provider, account, id, transfer, $2
-             from unnest($3::text[], $4::text[], $5::text[], $6::uuid[]) as e (provider, account, id, transfer)",
+             from unnest($3::text[], $4::text[], $5::text[], $6::uuid[])
+                as e (provider, account, id, transfer)",
             batch.book.as_str(),
             batch.no(),
             &facts.iter().map(|(_, fact)| fact.provider.clone()).collect::<Vec<_>>(),
@@ -230,7 +199,8 @@ async fn references(conn: &mut PgConnection, batch: &Batch) -> Result<(), Fault>
     Ok(())
 }
 
-/// Postings whose effective day (in UTC) is not the day they were recorded, once for each account they posted to.
+/// Postings whose effective day (in UTC) is not the day they were recorded, once for each account they
+/// posted to.
 async fn restated(conn: &mut PgConnection, batch: &Batch) -> Result<(), Fault> {
     let today = batch.recorded_at.date_naive();
     let other_day = batch.numbered().filter(|(_, row, _)| row.effective_at.date_naive() != today);

@@ -1,14 +1,14 @@
--- Every chunk is its predecessor and its own postings, all of its batch; no posting is in two chunks of an account, and
--- none is in no chunk (the counts agree).
-select count(*), coalesce(
+-- Every chunk is its predecessor and its own postings, all of its batch; no posting is in two chunks of an
+-- account, and none is in no chunk (the counts agree).
+select count(*) as "seen!", coalesce(
     min(format('account %s in batch %s of %s', account, batch, book)) filter (
         where n <> coalesce(cardinality(posting_nos), 0)
             or debits_posted - was_debits <> debits or credits_posted - was_credits <> credits
             or debits_pending - was_debits_pending <> debits_held
             or credits_pending - was_credits_pending <> credits_held
     ),
-    case when sum(n) <> 2 * (select count(*) from ledger.posting) then 'postings outside of chunks' end
-)
+    case when coalesce(sum(n), 0) <> 2 * (select count(*) from ledger.posting) then 'postings outside of chunks' end
+) as culprit
 from (
     select book, account, batch, posting_nos, debits_posted, credits_posted, debits_pending, credits_pending,
         lag(debits_posted, 1, 0::bigint) over newest as was_debits,

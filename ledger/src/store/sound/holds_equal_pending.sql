@@ -1,7 +1,7 @@
 -- What is pending on an account is what its holds have left, side by side.
-select count(*), min(format('account %s of %s', account, book)) filter (
+select count(*) as "seen!", min(format('account %s of %s', account, book)) filter (
     where debits_pending <> debits_held or credits_pending <> credits_held
-)
+) as culprit
 from (
     select c.book, c.account, c.debits_pending, c.credits_pending,
         coalesce(sum(h.remaining) filter (where h.debit = c.account), 0) as debits_held,

@@ -1,11 +1,14 @@
 -- Batches, postings and accounts of a book are numbered from 1 without a gap, and time does not go back.
-select count(*), coalesce(
+select count(*) as "seen!", coalesce(
     min(format('batch %s of %s', no, book)) filter (
         where no <> place or first_posting <> next_posting or recorded_at < heard or found <> postings
     ),
     (
         select min(format('accounts of %s', a.book))
-        from (select book, count(*) as n, min(account) as low, max(account) as high from ledger.account group by book) a
+        from (
+            select book, count(*) as n, min(account) as low, max(account) as high
+            from ledger.account group by book
+        ) a
         full join (select book, max(accounts) as n from ledger.batch group by book) b on b.book = a.book
         where a.low is distinct from 1 or a.high is distinct from a.n or a.n is distinct from b.n
     ),
@@ -15,7 +18,7 @@ select count(*), coalesce(
         full join (select book, sum(postings) as n from ledger.batch group by book) b on b.book = p.book
         where p.n is distinct from b.n
     )
-)
+) as culprit
 from (
     select b.book, b.no, b.first_posting, b.postings, b.recorded_at,
         row_number() over chain as place,
@@ -23,7 +26,8 @@ from (
         lag(b.recorded_at, 1, '-infinity'::timestamptz) over chain as heard,
         (
             select count(*) from ledger.posting p
-            where p.book = b.book and p.no >= b.first_posting and p.no < b.first_posting + b.postings and p.batch = b.no
+            where p.book = b.book and p.no >= b.first_posting and p.no < b.first_posting + b.postings
+                and p.batch = b.no
         ) as found
     from ledger.batch b
     window chain as (partition by b.book order by b.no)

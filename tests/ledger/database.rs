@@ -1,0 +1,284 @@
+//! What the database refuses by itself, whoever tries: no crate of ours in between.
+
+use std::collections::BTreeSet;
+
+use amana_ledger::chart::Kind;
+use amana_ledger::money::Asset;
+use amana_ledger::rules::{self, Paid};
+use amana_ledger::{Constraint, Fault};
+use sqlx::Row;
+
+use crate::ground::{Ground, float, kes, paybill, rail, refused};
+
+const JOURNAL: [&str; 11] = [
+    "asset", "book", "batch", "account", "transfer", "posting", "chunk", "hold", "reversal", "external",
+    "restated",
+];
+
+/// A book with a little of everything in it: two batches, a hold with something left.
+async fn written() -> Ground {
+    let ground = Ground::new().await;
+    let (escrow, employee) = (ground.escrow(), ground.employee());
+    let hold = rules::payout_hold(ground.intent(), employee, &rail(), kes(40));
+    let paid = Paid { amount: kes(10), tariff: None, last: false };
+    let paid = rules::payout_paid(ground.intent(), hold.id(), &rail(), paid);
+    let batch = [
+        rules::capital_in(ground.intent(), float(), kes(1_000)),
+        rules::collection_booked(ground.intent(), &paybill(), Some((escrow.clone(), kes(100))), None),
+        rules::mint_final(ground.intent(), kes(100)),
+        rules::released(ground.intent(), escrow, employee, kes(100), None),
+        hold,
+    ];
+    assert!(ground.post(&batch).await.iter().all(Result::is_ok));
+    ground.land(paid).await;
+    ground
+}
+
+#[tokio::test]
+async fn nobody_changes_the_past() {
+    let ground = written().await;
+    let owner = ground.db.pool_as("amana_owner");
+    for table in JOURNAL {
+        let column = if table == "asset" { "asset" } else { "book" };
+        let tries = [
+            format!("update ledger.{table} set {column} = {column}"),
+            format!("delete from ledger.{table}"),
+            format!("truncate ledger.{table} cascade"),
+        ];
+        for sql in &tries {
+            // The superuser meets the trigger; so does the owner, as far as grants let it come.
+            assert_eq!(refused(&ground.db.owner, &[sql]).await, Some(Constraint::AppendOnly), "{sql}");
+            for pool in [&owner, &ground.db.app] {
+                let error = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).execute(pool).await.unwrap_err();
+                let code =
+                    error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+                let by_rule = matches!(Fault::from(error), Fault::Refused(Constraint::AppendOnly));
+                assert!(by_rule || code == "42501", "{sql}: {code}");
+            }
+        }
+    }
+    let replica = "set local session_replication_role = replica";
+    let tried = refused(&ground.db.owner, &[replica, "delete from ledger.posting"]).await;
+    assert_eq!(tried, Some(Constraint::AppendOnly));
+    ground.audited().await;
+}
+
+#[tokio::test]
+async fn who_does_not_post_cannot_write() {
+    let ground = written().await;
+    for role in ["amana_reader", "amana_vendor", "amana_retailer"] {
+        let pool = ground.db.pool_as(role);
+        for table in JOURNAL {
+            let sql = format!("insert into ledger.{table} default values");
+            let error = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap_err();
+            assert_eq!(error.as_database_error().unwrap().code().unwrap(), "42501", "{role} {table}");
+        }
+        let reads = sqlx::query("select count(*) from ledger.posting").execute(&pool).await.is_ok();
+        assert_eq!(reads, role == "amana_reader", "{role}");
+    }
+}
+
+/// Pieces of a third batch that would be right, to be bent one at a time.
+const BATCH: &str = "insert into ledger.batch
+    (book, no, first_posting, postings, transfers, accounts, root, prev, recorded_at)
+    select book, no + 1, first_posting + postings, 1, 1, accounts, root, root, recorded_at
+    from ledger.batch where no = 2";
+const POSTING: &str = "insert into ledger.posting (book, no, batch, transfer, debit, credit, amount, phase)
+    select book, first_posting + postings, 3, '01900000-0000-7000-8000-000000000000', 1, 2, 5, 'post'
+    from ledger.batch where no = 2";
+const TRANSFER: &str = "insert into ledger.transfer
+    (book, id, batch, event, key, fingerprint, effective_at, first_posting, postings)
+    select book, '01900000-0000-7000-8000-000000000000', 3, 'capital_in', 'raw', root, recorded_at,
+        first_posting + postings, 1
+    from ledger.batch where no = 2";
+const CHUNKS: &str = "insert into ledger.chunk
+    select c.book, c.account, 3, c.debits_posted + case c.account when 1 then 5 else 0 end,
+        c.credits_posted + case c.account when 2 then 5 else 0 end, c.debits_pending, c.credits_pending,
+        1, c.floor, c.side, array[b.first_posting + b.postings]
+    from (select distinct on (account) * from ledger.chunk where account in (1, 2) order by account, batch desc) c
+    join ledger.batch b on b.no = 2";
+
+#[tokio::test]
+async fn a_raw_insert_is_refused_unless_all_of_it_adds_up() {
+    let ground = written().await;
+    let app = &ground.db.app;
+    let bent = |sql: &str, from: &str, to: &str| {
+        assert!(sql.contains(from), "{from}");
+        sql.replacen(from, to, 1)
+    };
+    let try_all = async |statements: &[&str]| refused(app, statements).await;
+
+    // Alone, each piece is refused.
+    assert_eq!(try_all(&[BATCH]).await, Some(Constraint::BatchIsWhole));
+    assert_eq!(try_all(&[POSTING]).await, Some(Constraint::PostingsNumber));
+    assert_eq!(try_all(&[TRANSFER]).await, Some(Constraint::TransfersShare));
+    assert_eq!(try_all(&[CHUNKS]).await, Some(Constraint::InBatch));
+    for rows in [
+        "account select book, 99, 'employer:raw', 'employer', 2 from ledger.book",
+        "external select book, 'mpesa', '600111', 'R', '01900000-0000-7000-8000-000000000000', 2 from ledger.book",
+        "restated select book, 1, 1, 2, 'debit', 5, opened_at, opened_at from ledger.book",
+    ] {
+        assert_eq!(
+            try_all(&[&format!("insert into ledger.{rows}")]).await,
+            Some(Constraint::InBatch),
+            "{rows}"
+        );
+    }
+
+    // Without one of them, the rest is refused, at the latest at commit.
+    assert_eq!(try_all(&[BATCH, POSTING]).await, Some(Constraint::BatchIsWhole));
+    assert_eq!(try_all(&[BATCH, POSTING, TRANSFER]).await, Some(Constraint::BatchIsWhole));
+    assert_eq!(try_all(&[BATCH, POSTING, CHUNKS]).await, Some(Constraint::BatchIsWhole));
+    assert_eq!(try_all(&[BATCH, TRANSFER, CHUNKS]).await, Some(Constraint::TransfersShare));
+    assert_eq!(try_all(&[BATCH, CHUNKS]).await, Some(Constraint::ChunksAddUp));
+
+    // Whole but bent.
+    let whole = [BATCH, POSTING, TRANSFER, CHUNKS];
+    let with = |at: usize, sql: &str| {
+        let mut statements = whole.map(str::to_owned);
+        statements[at] = sql.to_owned();
+        statements
+    };
+    let cases = [
+        (0, bent(BATCH, "root, root,", "root, sha256('x'),"), Constraint::BatchContinues),
+        (0, bent(BATCH, "no + 1", "no + 2"), Constraint::PostingsNumber),
+        (
+            0,
+            bent(BATCH, "root, recorded_at\n", "root, recorded_at - interval '1 s'\n"),
+            Constraint::BatchContinues,
+        ),
+        (0, bent(BATCH, "1, 1, accounts", "1, 1, accounts + 1"), Constraint::AccountsNumber),
+        (
+            1,
+            bent(POSTING, "first_posting + postings", "first_posting + postings + 1"),
+            Constraint::PostingsNumber,
+        ),
+        (1, bent(POSTING, "1, 2, 5", "1, 2, 6"), Constraint::ChunksAddUp),
+        (1, bent(POSTING, "1, 2, 5", "2, 1, 5"), Constraint::ChunksAddUp),
+        (1, bent(POSTING, "1, 2, 5", "1, 3, 5"), Constraint::ChunksAddUp),
+        (1, bent(POSTING, "1, 2, 5", "1, 1, 5"), Constraint::SameAccount),
+        (1, bent(POSTING, "1, 2, 5", "1, 2, -5"), Constraint::BadPosting),
+        (1, bent(POSTING, "1, 2, 5", "1, 2, 0"), Constraint::BadPosting),
+        (1, bent(POSTING, "'post'", "'gift'"), Constraint::BadPosting),
+        (1, bent(POSTING, "'post'", "'hold'"), Constraint::ChunksAddUp),
+        (
+            2,
+            bent(TRANSFER, "first_posting + postings, 1", "first_posting + postings, 2"),
+            Constraint::TransfersShare,
+        ),
+        (2, bent(TRANSFER, "8000-000000000000", "8000-000000000001"), Constraint::TransfersShare),
+        (
+            3,
+            bent(CHUNKS, "case c.account when 2 then 5", "case c.account when 2 then 4"),
+            Constraint::ChunksAddUp,
+        ),
+        (3, bent(CHUNKS, "account in (1, 2)", "account in (1, 2, 3)"), Constraint::ChunksAddUp),
+        (3, bent(CHUNKS, "account in (1, 2)", "account in (1)"), Constraint::ChunksAddUp),
+        (3, bent(CHUNKS, "c.floor, c.side", "null, c.side"), Constraint::ChunksAddUp),
+        (3, bent(CHUNKS, "1, c.floor", "-1, c.floor"), Constraint::Overdraft),
+        (3, bent(CHUNKS, "1, c.floor", "9000, c.floor"), Constraint::Overdraft),
+        (3, bent(CHUNKS, "b.first_posting + b.postings]", "7]"), Constraint::ChunksAddUp),
+    ];
+    for (at, sql, rule) in cases {
+        let statements = with(at, &sql);
+        assert_eq!(try_all(&statements.each_ref().map(String::as_str)).await, Some(rule), "{sql}");
+    }
+    // A second helping of what is right is refused as well.
+    assert!(try_all(&[BATCH, POSTING, TRANSFER, CHUNKS, CHUNKS]).await.is_some());
+
+    // Only the whole and right batch stands. (Its root is nonsense, and that is the audit's to find.)
+    assert_eq!(try_all(&whole).await, None);
+    let report = amana_ledger::audit::audit(&mut app.acquire().await.unwrap()).await.unwrap();
+    let broken: Vec<_> = report.checks.iter().filter(|check| !check.ok).map(|check| check.name).collect();
+    assert_eq!(broken, ["roots_chain"]);
+    // Nothing is added to a batch that stands.
+    let late =
+        bent(&bent(POSTING, "first_posting + postings", "first_posting + postings + 1"), "3, '", "2, '");
+    assert_eq!(try_all(&[&late]).await, Some(Constraint::PostingsNumber));
+}
+
+#[tokio::test]
+async fn a_hold_is_not_settled_twice_whoever_tries() {
+    let ground = written().await;
+    let step = |was: i64, settled: i64, remaining: i64| {
+        format!(
+            "insert into ledger.hold select book, hold, '01900000-0000-7000-8000-000000000000', 3, debit, credit,
+                {was}, {settled}, {was} - {settled} - {remaining}, {remaining}, 'settled', null
+             from ledger.hold where was is null"
+        )
+    };
+    let pool = &ground.db.app;
+    // The state of 40 was continued; there is no state of 35; and 30 can be continued only within a batch.
+    assert_eq!(refused(pool, &[&step(40, 5, 35)]).await, Some(Constraint::HoldClosed));
+    assert_eq!(refused(pool, &[&step(40, 40, 0)]).await, Some(Constraint::HoldClosed));
+    assert_eq!(refused(pool, &[&step(35, 5, 30)]).await, Some(Constraint::HoldClosed));
+    assert_eq!(refused(pool, &[&step(35, 5, 29)]).await, Some(Constraint::UnknownHold));
+    assert_eq!(refused(pool, &[&step(30, 30, 0)]).await, Some(Constraint::HoldsAgree));
+    assert_eq!(refused(pool, &[&step(0, 1, 0)]).await, Some(Constraint::HoldClosed));
+    ground.audited().await;
+}
+
+#[tokio::test]
+async fn a_book_says_its_asset() {
+    let ground = Ground::new().await;
+    for (name, asset) in [("kenya:KES", "EGP"), ("egypt:EGP", "KES"), ("kenya", "KES"), ("kenya:USD", "USD")]
+    {
+        let sql = format!("insert into ledger.book values ('{name}', '{asset}', now())");
+        assert_eq!(refused(&ground.db.app, &[&sql]).await, Some(Constraint::BadBook), "{name} {asset}");
+    }
+}
+
+#[tokio::test]
+async fn the_words_of_crate_and_schema_are_the_same() {
+    let ground = Ground::new().await;
+    let rows = sqlx::query("select kind, class, side, floor from ledger.kind")
+        .fetch_all(&ground.db.app)
+        .await
+        .unwrap();
+    let row = |row: &sqlx::postgres::PgRow| {
+        (
+            row.get::<String, _>(0),
+            row.get::<String, _>(1),
+            row.get::<String, _>(2),
+            row.get::<Option<i64>, _>(3),
+        )
+    };
+    let kept: BTreeSet<_> = rows.iter().map(row).collect();
+    let kind = |kind: Kind| {
+        (kind.word().to_owned(), kind.class().word().to_owned(), kind.side().word().to_owned(), kind.floor())
+    };
+    assert_eq!(kept, Kind::ALL.into_iter().map(kind).collect());
+
+    let rows =
+        sqlx::query("select asset, exponent from ledger.asset").fetch_all(&ground.db.app).await.unwrap();
+    let kept: BTreeSet<(String, u32)> =
+        rows.iter().map(|row| (row.get(0), row.get::<i16, _>(1).unsigned_abs().into())).collect();
+    assert_eq!(
+        kept,
+        Asset::ALL.into_iter().map(|asset| (asset.code().to_owned(), asset.exponent())).collect()
+    );
+}
+
+#[tokio::test]
+async fn every_constraint_has_a_word() {
+    let ground = Ground::new().await;
+    let sql = "
+        select conname::text from pg_constraint where connamespace = 'ledger'::regnamespace and contype <> 't'
+        union
+        select (regexp_matches(prosrc, 'ledger\\.refuse\\(\\s*''(\\w+)''', 'g'))[1]
+        from pg_proc where pronamespace = 'ledger'::regnamespace";
+    let names: Vec<String> = sqlx::query_scalar(sql).fetch_all(&ground.db.owner).await.unwrap();
+    let unknown: Vec<_> = names.iter().filter(|name| Constraint::of(name).is_none()).collect();
+    assert!(unknown.is_empty() && names.len() > 40, "{unknown:?} of {}", names.len());
+    let known = Constraint::ALL.iter().flat_map(|constraint| constraint.names());
+    let gone: Vec<_> = known.filter(|known| !names.iter().any(|name| name == **known)).collect();
+    assert!(gone.is_empty(), "{gone:?}");
+
+    let sql = "
+        select format('%s.%s', c.conrelid::regclass, c.conname) from pg_constraint c
+        where c.connamespace = 'ledger'::regnamespace and c.contype in ('p', 'u')
+            and c.conrelid not in ('ledger.asset'::regclass, 'ledger.kind'::regclass)
+            and (select attname from pg_attribute where attrelid = c.conrelid and attnum = c.conkey[1]) <> 'book'";
+    let strange: Vec<String> = sqlx::query_scalar(sql).fetch_all(&ground.db.owner).await.unwrap();
+    assert!(strange.is_empty(), "a key does not begin with the book: {strange:?}");
+}
