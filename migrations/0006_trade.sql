@@ -1,7 +1,7 @@
 -- Trade: jobs and who applied for them. Rows, rights, and which flow to start; no money stands here.
 --
--- "in_progress" is not stored: a job is in progress when it is assigned and its escrow is funded, and the escrow's
--- status says the second. So funding after assignment changes nothing in this schema.
+-- "in_progress" is not stored: a job is in progress when it is assigned and its escrow is funded, and the
+-- escrow's status says the second. So funding after assignment changes nothing in this schema.
 
 create schema trade;
 grant usage on schema trade to amana_app;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: written in the transaction that made the transition; bodies carry ids and amounts only.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::app::App;
@@ -61,4 +62,34 @@ pub async fn emit(
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Something that happened, as it stands.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    /// Its place.
+    pub no: i64,
+    /// To what.
+    pub subject: String,
+    /// What.
+    pub name: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Ids and amounts.
+    pub body: Value,
+}
+
+/// Up to `most` events before the one numbered `before`, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn page(tx: &mut Tx, before: i64, most: i64) -> Result<Vec<Happened>, Fault> {
+    Ok(sqlx::query_as!(
+        Happened,
+        "select no, subject, name, at, body from event.event where no < $1 order by no desc limit $2",
+        before,
+        most
+    )
+    .fetch_all(&mut **tx)
+    .await?)
 }

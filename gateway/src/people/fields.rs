@@ -69,7 +69,7 @@ impl From<Name> for String {
 ///
 /// # Errors
 /// A refusal naming `stellar_account_id`.
-pub fn stellar_account(text: &str) -> Result<String, Refusal> {
+pub fn stellar_account_id(text: &str) -> Result<String, Refusal> {
     match stellar_strkey::ed25519::PublicKey::from_string(text.trim()) {
         Ok(_) => Ok(text.trim().to_owned()),
         Err(_) => Err(Refusal::field("stellar_account_id", "is not a Stellar account id")),
@@ -105,9 +105,9 @@ mod tests {
     #[test]
     fn a_stellar_account_is_checked_to_its_last_character() {
         let account = stellar_strkey::ed25519::PublicKey([7; 32]).to_string();
-        assert!(stellar_account(&account).is_ok());
+        assert!(stellar_account_id(&account).is_ok());
         let mut typo = account.to_string();
         typo.replace_range(10..11, if &typo[10..11] == "A" { "B" } else { "A" });
-        assert!(stellar_account(&typo).is_err());
+        assert!(stellar_account_id(&typo).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! People: registering them, finding them, and forgetting them.
 //!
-//! Invariant: one phone is one person however it was spelled, and so is one email. A person's names, phone and email
-//! stand in the database only as one sealed profile.
+//! Invariant: one phone is one person however it was spelled, and so is one email. A person's names, phone
+//! and email stand in the database only as one sealed profile.
 //! Absent: what a person may do (`http/rights.rs`) and owns (`trade`, the ledger).
 
 mod fields;
@@ -10,6 +10,8 @@ pub mod pin;
 pub mod session;
 mod store;
 pub mod token;
+
+use std::collections::HashMap;
 
 use amana_adapters::port::Msisdn;
 use amana_ledger::id::PartyId;
@@ -21,10 +23,11 @@ use crate::db::Tx;
 use crate::error::{Code, Fault, Refusal, Result};
 use crate::events::{self, Actor};
 
-pub use fields::stellar_account;
+pub use fields::stellar_account_id;
 pub use fields::{Email, Name};
 
-/// What a person is to us. Each has one role; employers and employees register themselves, the others are made.
+/// What a person is to us. Each has one role; employers and employees register themselves, the others are
+/// made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Posts jobs and pays for them.
@@ -109,7 +112,8 @@ pub enum PayoutMode {
     Stellar(String),
 }
 
-/// A person, opened. Names, phone and email are personal data: they go to the person and to whom they deal with.
+/// A person, opened. Names, phone and email are personal data: they go to the person and to whom they deal
+/// with.
 #[derive(Clone)]
 pub struct Person {
     /// Who they are inside.
@@ -259,6 +263,23 @@ pub async fn by_id(tx: &mut Tx, app: &App, id: i64) -> Result<Option<Person>, Fa
     }
 }
 
+/// Who has this integer id, and in which role, unless forgotten.
+///
+/// # Errors
+/// The database's.
+pub async fn party_of(tx: &mut Tx, id: i64) -> Result<Option<(PartyId, Role)>, Fault> {
+    let row = store::by_id(tx, id).await?.filter(|row| row.profile.is_some());
+    Ok(row.and_then(|row| Some((row.party, Role::parse(&row.role)?))))
+}
+
+/// The integer ids of these people.
+///
+/// # Errors
+/// The database's.
+pub async fn ids_of(tx: &mut Tx, parties: &[PartyId]) -> Result<HashMap<PartyId, i64>, Fault> {
+    store::ids_of(tx, parties).await
+}
+
 /// Whose number this is.
 ///
 /// # Errors
@@ -299,8 +320,8 @@ pub async fn speak(tx: &mut Tx, party: PartyId, language: Language) -> Result<()
     store::set_language(tx, party, language.code()).await
 }
 
-/// Forgets a person: destroys their keys, their fingerprints, their ways to log in. Their rows in the books stay,
-/// pointing at a party nobody can name any more.
+/// Forgets a person: destroys their keys, their fingerprints, their ways to log in. Their rows in the books
+/// stay, pointing at a party nobody can name any more.
 ///
 /// # Errors
 /// The database's.

@@ -1,6 +1,7 @@
 //! Hashing of passwords and PINs: Argon2id with OWASP's parameters.
 //!
-//! Invariant: hashing never blocks the async runtime, and checking a secret of nobody takes as long as of somebody.
+//! Invariant: hashing never blocks the async runtime, and checking a secret of nobody takes as long as of
+//! somebody.
 //! Absent: hashes of other schemes; there is no older system whose people we took over.
 
 use std::sync::OnceLock;
@@ -29,7 +30,8 @@ fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
-/// Checks that a new password is worth hashing: 8 to 128 characters. Length is what counts; no rule on kinds of characters.
+/// Checks that a new password is worth hashing: 8 to 128 characters. Length is what counts; no rule on kinds
+/// of characters.
 ///
 /// # Errors
 /// A refusal naming `password`.

@@ -1,7 +1,7 @@
 //! The PIN of the phone menu: made by us, sent once, three tries.
 //!
-//! Invariant: a PIN is stored as a hash only and told once, in the message that brings it. A try is counted before it
-//! is judged; the third wrong one locks for a day.
+//! Invariant: a PIN is stored as a hash only and told once, in the message that brings it. A try is counted
+//! before it is judged; the third wrong one locks for a day.
 //! Absent: changing a PIN, and telling an existing one again.
 
 use amana_ledger::id::{PartyId, Rng};

@@ -1,7 +1,7 @@
 //! Sessions: logging in, staying in, leaving.
 //!
-//! Invariant: a refresh token works once; using one again ends its whole family, because two parties hold it. A session
-//! lives no longer than configured from its login, however often it is refreshed.
+//! Invariant: a refresh token works once; using one again ends its whole family, because two parties hold
+//! it. A session lives no longer than configured from its login, however often it is refreshed.
 //! Absent: what a caller may do (`http/rights.rs`).
 
 use amana_adapters::port::Msisdn;

@@ -2,6 +2,8 @@
 //!
 //! Invariant: the names of unique constraints are the vocabulary in which "somebody has it already" is told.
 
+use std::collections::HashMap;
+
 use amana_ledger::id::PartyId;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -48,8 +50,8 @@ impl Row {
 
 pub(super) async fn insert(tx: &mut Tx, new: NewRow) -> Result<i64, Error> {
     let inserted = sqlx::query_scalar!(
-        "insert into people.person (party, role, profile, phone_blind, email_blind, password_hash, payout_mode,
-                                    stellar_account_id, language, created_at)
+        "insert into people.person (party, role, profile, phone_blind, email_blind, password_hash,
+                                    payout_mode, stellar_account_id, language, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id",
         new.party as PartyId,
         new.role,
@@ -82,8 +84,8 @@ macro_rules! person_where {
     ($tx:expr, $condition:literal, $value:expr) => {
         sqlx::query_as!(
             Row,
-            r#"select party as "party: PartyId", id, role, profile as "profile: Sealed", password_hash, pin_hash,
-                      payout_mode, stellar_account_id, language, created_at
+            r#"select party as "party: PartyId", id, role, profile as "profile: Sealed",
+                      password_hash, pin_hash, payout_mode, stellar_account_id, language, created_at
                from people.person where "#
                 + $condition,
             $value
@@ -108,6 +110,17 @@ pub(super) async fn by_phone(tx: &mut Tx, blind: &[u8; 32]) -> Result<Option<Row
 
 pub(super) async fn by_email(tx: &mut Tx, blind: &[u8; 32]) -> Result<Option<Row>, Fault> {
     person_where!(tx, "email_blind = $1", blind)
+}
+
+pub(super) async fn ids_of(tx: &mut Tx, parties: &[PartyId]) -> Result<HashMap<PartyId, i64>, Fault> {
+    let parties: Vec<Uuid> = parties.iter().map(|party| party.0).collect();
+    let rows = sqlx::query!(
+        r#"select party as "party: PartyId", id from people.person where party = any($1)"#,
+        &parties
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.party, row.id)).collect())
 }
 
 pub(super) async fn set_language(tx: &mut Tx, party: PartyId, language: &str) -> Result<(), Fault> {
@@ -147,7 +160,8 @@ pub(super) async fn count_pin_try(
         PinTry,
         r#"update people.person set
              pin_tries = case when pin_locked_until is null then pin_tries + 1 else 1 end,
-             pin_locked_until = case when pin_locked_until is null and pin_tries + 1 >= 3 then $3::timestamptz end
+             pin_locked_until =
+               case when pin_locked_until is null and pin_tries + 1 >= 3 then $3::timestamptz end
            where party = $1 and (pin_locked_until is null or pin_locked_until <= $2)
            returning pin_hash, pin_tries as "tries!""#,
         party as PartyId,
@@ -179,7 +193,8 @@ pub(super) async fn forget(tx: &mut Tx, party: PartyId, at: DateTime<Utc>) -> Re
     .execute(&mut **tx)
     .await?;
     sqlx::query!(
-        "update people.session set revoked_at = $2, reason = 'forgotten' where party = $1 and revoked_at is null",
+        "update people.session set revoked_at = $2, reason = 'forgotten'
+         where party = $1 and revoked_at is null",
         party as PartyId,
         at
     )
@@ -236,8 +251,8 @@ pub(super) struct Refresh {
 pub(super) async fn refresh(tx: &mut Tx, hash: &[u8; 32]) -> Result<Option<Refresh>, Fault> {
     Ok(sqlx::query_as!(
         Refresh,
-        r#"select s.id as session, s.party as "party: PartyId", r.used_at is not null as "used!", s.expires_at,
-                  s.revoked_at is not null as "revoked!"
+        r#"select s.id as session, s.party as "party: PartyId", r.used_at is not null as "used!",
+                  s.expires_at, s.revoked_at is not null as "revoked!"
            from people.refresh r join people.session s on s.id = r.session
            where r.hash = $1 for update"#,
         hash

@@ -1,6 +1,7 @@
 //! Access tokens: JWT signed with Ed25519, and the key set with which others check them.
 //!
-//! Invariant: only EdDSA is accepted, whatever a token's header claims; time comes from the caller, not from the system.
+//! Invariant: only EdDSA is accepted, whatever a token's header claims; time comes from the caller, not from
+//! the system.
 //! Absent: revocation. A token names its session, and `session::authenticate` asks whether that still lives.
 
 use amana_ledger::id::PartyId;
@@ -79,7 +80,8 @@ impl Signer {
     /// The public key as a JWK set, for `/.well-known/jwks.json`.
     pub fn jwks(&self) -> Value {
         let x = BASE64_URL_SAFE_NO_PAD.encode(self.public);
-        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": self.kid, "x": x}]})
+        let kid = &self.kid;
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": kid, "x": x}]})
     }
 }
 

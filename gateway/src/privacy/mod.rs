@@ -1,11 +1,13 @@
 //! Sealing of personal data: what names a person is stored so that destroying a key forgets it everywhere.
 //!
-//! Envelope encryption: bytes are sealed with AES-256-GCM under a data key; the data key stands in the database wrapped
-//! under a key derived from the master key, which never does. A person has one key; a raw body has a key of its own.
+//! Envelope encryption: bytes are sealed with AES-256-GCM under a data key; the data key stands in the
+//! database wrapped under a key derived from the master key, which never does. A person has one key; a raw
+//! body has a key of its own.
 //!
-//! Invariant: a ciphertext opens only under the key id it was sealed with (the id is associated data), and a destroyed
-//! key opens nothing, in backups neither.
-//! Absent: rotation of the master key, and any cache of data keys (a cached key would survive its destruction).
+//! Invariant: a ciphertext opens only under the key id it was sealed with (the id is associated data), and a
+//! destroyed key opens nothing, in backups neither.
+//! Absent: rotation of the master key, and any cache of data keys (a cached key would survive its
+//! destruction).
 
 mod seal;
 mod store;
@@ -31,7 +33,8 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// A keyring over the 32 bytes of the master key. Wrapping and blinding use separate derived keys (HKDF-SHA256).
+    /// A keyring over the 32 bytes of the master key. Wrapping and blinding use separate derived keys
+    /// (HKDF-SHA256).
     pub fn new(master: [u8; 32], clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
         let root = extract(&master);
         let (wrapping, blinding) = (Key(expand(&root, "wrap")), Key(expand(&root, "blind")));
@@ -73,6 +76,15 @@ impl Keyring {
         self.seal(id, &key, plaintext)
     }
 
+    /// Seals under the key that `other` was sealed under.
+    ///
+    /// # Errors
+    /// [`Fault::Sealed`] if that key was destroyed; else the database's.
+    pub async fn seal_like(&self, tx: &mut Tx, other: &Sealed, plaintext: &[u8]) -> Result<Sealed, Fault> {
+        let key = self.key(tx, other.key_id).await?;
+        self.seal(other.key_id, &key, plaintext)
+    }
+
     /// Opens what was sealed.
     ///
     /// # Errors
@@ -82,7 +94,8 @@ impl Keyring {
         key.open(sealed.key_id, &sealed.nonce, &sealed.ciphertext)
     }
 
-    /// Ties the key of a raw body to the person it turned out to be about, so that both are destroyed together.
+    /// Ties the key of a raw body to the person it turned out to be about, so that both are destroyed
+    /// together.
     ///
     /// # Errors
     /// The database's.
@@ -90,7 +103,8 @@ impl Keyring {
         store::tie(tx, sealed.key_id, party).await
     }
 
-    /// Destroys every data key tied to the person. `people::forget` is the whole act: it takes the blind indexes too.
+    /// Destroys every data key tied to the person. `people::forget` is the whole act: it takes the blind
+    /// indexes too.
     ///
     /// # Errors
     /// The database's.
@@ -98,7 +112,8 @@ impl Keyring {
         store::destroy(tx, party, self.clock.now()).await
     }
 
-    /// A keyed fingerprint under which sealed bytes can be looked up (HMAC-SHA256). `label` keeps phones and emails apart.
+    /// A keyed fingerprint under which sealed bytes can be looked up (HMAC-SHA256). `label` keeps phones and
+    /// emails apart.
     pub fn blind(&self, label: &str, bytes: &[u8]) -> [u8; 32] {
         mac(&self.blinding.0, &[label.as_bytes(), b"\0", bytes])
     }
@@ -126,7 +141,8 @@ impl Keyring {
         Ok(Sealed { key_id, nonce, ciphertext })
     }
 
-    /// Nonces are random: a data key seals a handful of values, far from the 2^32 at which random nonces wear out.
+    /// Nonces are random: a data key seals a handful of values, far from the 2^32 at which random nonces
+    /// wear out.
     fn encrypt(&self, key: &Key, id: Uuid, plaintext: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Fault> {
         let mut nonce = [0; 12];
         self.rng.fill(&mut nonce);

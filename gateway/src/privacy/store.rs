@@ -67,7 +67,8 @@ pub(super) async fn destroy(tx: &mut Tx, party: PartyId, at: DateTime<Utc>) -> R
         .execute(&mut **tx)
         .await?;
     sqlx::query!(
-        "update privacy.data_key set wrapped = null, destroyed_at = $2 where party = $1 and wrapped is not null",
+        "update privacy.data_key set wrapped = null, destroyed_at = $2
+         where party = $1 and wrapped is not null",
         party as PartyId,
         at
     )

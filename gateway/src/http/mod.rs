@@ -1,0 +1,139 @@
+//! The API on one page: every route, and what surrounds them.
+//!
+//! Invariant: no rule stands here; a route reads its input, calls `people`, `trade` or `flows`, and shows
+//! the answer. Each path is served with and without its trailing slash. A route is known to the OpenAPI
+//! document because it is registered, and to the rights table because a test compares the two.
+
+mod body;
+mod docs;
+mod health;
+mod page;
+mod problem;
+mod rights;
+mod seed;
+mod trail;
+mod ussd;
+mod v1;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::{Router, routing::MethodRouter};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::{OpenApi, Paths, RefOr, Schema};
+use utoipa_axum::routes;
+
+use crate::app::App;
+pub use problem::Problem;
+
+/// What every route is given.
+pub type Shared = Arc<App>;
+
+/// The public API.
+pub fn router(app: Shared) -> Router {
+    let doors = doors();
+    let inner = doors.router.layer(from_fn_with_state(app.clone(), rights::guard));
+    surrounded(inner, app)
+}
+
+/// The escrow service: the second listener, for callers with its key.
+pub fn escrow_router(app: Shared) -> Router {
+    let doors = Doors::new()
+        .add(routes!(seed::keyed::create))
+        .add(routes!(seed::keyed::fund))
+        .add(routes!(seed::keyed::release))
+        .add(routes!(seed::keyed::status));
+    let inner = doors.router.layer(from_fn_with_state(app.clone(), seed::keyed::key));
+    surrounded(inner, app)
+}
+
+/// The OpenAPI 3.1 document of the public API.
+pub fn openapi() -> OpenApi {
+    docs::finish(doors().document)
+}
+
+/// Every route of the public API.
+fn doors() -> Doors {
+    Doors::new()
+        // People
+        .add(routes!(seed::people::register))
+        .add(routes!(seed::people::login))
+        .add(routes!(seed::people::refresh))
+        .add(routes!(seed::people::logout))
+        .add(routes!(seed::people::me))
+        .add(routes!(seed::people::jwks))
+        // Jobs
+        .add(routes!(seed::jobs::list, seed::jobs::create))
+        .add(routes!(seed::jobs::detail, seed::jobs::change))
+        .add(routes!(seed::jobs::apply))
+        .add(routes!(seed::jobs::withdraw))
+        .add(routes!(seed::jobs::applicants))
+        .add(routes!(seed::jobs::complete))
+        .add(routes!(seed::jobs::payment_instructions))
+        .add(routes!(seed::escrow::status))
+        // Rails
+        .add(routes!(seed::callbacks::deposit))
+        .add(routes!(seed::callbacks::confirm))
+        .add(routes!(seed::callbacks::validate))
+        .add(routes!(seed::callbacks::payout))
+        // Phones
+        .add(routes!(ussd::turn))
+        .add(routes!(ussd::register_callback))
+        // What is new
+        .add(routes!(v1::reads::trace))
+        .add(routes!(v1::reads::suspense))
+        .add(routes!(v1::reads::failures))
+        .add(routes!(v1::reads::events))
+        .add(routes!(v1::reads::proof))
+        .add(routes!(v1::books::trial_balance))
+        .add(routes!(v1::books::statement))
+        .add(routes!(v1::money::capital_in))
+        .add(routes!(v1::money::float_move))
+        .add(routes!(v1::money::retry))
+        // The house itself
+        .add(routes!(docs::openapi_json))
+        .add(routes!(docs::page))
+        .add(routes!(docs::style))
+        .add(routes!(health::livez))
+        .add(routes!(health::readyz))
+        .add(routes!(health::version))
+}
+
+/// From the inside out: body limit, panics caught, errors dressed and everything observed.
+fn surrounded(inner: Router<Shared>, app: Shared) -> Router {
+    inner
+        .fallback(|| async { Problem::no_such_path() })
+        .layer(DefaultBodyLimit::max(body::LIMIT))
+        .layer(CatchPanicLayer::custom(trail::panicked))
+        .layer(from_fn_with_state(app.clone(), trail::observe))
+        .with_state(app)
+}
+
+/// Routes on their way into a router and a document.
+struct Doors {
+    router: Router<Shared>,
+    document: OpenApi,
+}
+
+/// What `routes!` gives: schemas, documented paths, and what answers them.
+type Route = (Vec<(String, RefOr<Schema>)>, Paths, MethodRouter<Shared>);
+
+impl Doors {
+    fn new() -> Self {
+        Self { router: Router::new(), document: docs::empty() }
+    }
+
+    fn add(mut self, (schemas, paths, answers): Route) -> Self {
+        for path in paths.paths.keys() {
+            let plain = rights::plain(path);
+            self.router = self.router.route(plain, answers.clone());
+            if plain.len() > 1 && !path.contains("}:") {
+                self.router = self.router.route(&format!("{plain}/"), answers.clone());
+            }
+        }
+        self.document.paths.paths.extend(paths.paths);
+        self.document.components.get_or_insert_default().schemas.extend(schemas);
+        self
+    }
+}
