@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use soroban_env_host::xdr::{LedgerEntry, LedgerKey};
 
 use super::Ledger;
-use super::file::{SavedClose, load_close, save_close};
 use super::history::Close;
+use super::saved::{SavedClose, load_close, save_close};
 use super::state::{Changes, State};
 use crate::SaveError;
 use crate::encoding::{b64_of, decode_b64};

@@ -6,6 +6,7 @@
 pub(crate) mod file;
 pub(crate) mod history;
 pub(crate) mod log;
+mod saved;
 pub(crate) mod settings;
 pub(crate) mod state;
 
