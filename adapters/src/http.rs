@@ -74,6 +74,11 @@ impl Call {
         Self { peer, method: Method::POST, url: url.into(), headers, body }
     }
 
+    /// A PATCH of exactly these bytes.
+    pub fn patch(peer: &'static str, url: impl Into<String>, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self { method: Method::PATCH, ..Self::post(peer, url, content_type, body) }
+    }
+
     /// Adds a header.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));

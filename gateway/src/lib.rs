@@ -15,5 +15,6 @@ pub mod outbox;
 pub mod people;
 pub mod privacy;
 pub mod recon;
+pub mod roles;
 pub mod trade;
 pub mod worker;

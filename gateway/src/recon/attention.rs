@@ -47,7 +47,8 @@ pub struct Suspended {
 pub async fn suspense(tx: &mut Tx, app: &App, after: Option<Uuid>, most: i64) -> Result<Vec<Suspended>> {
     let mut all = Vec::new();
     for row in collection::in_suspense(tx, after, most).await? {
-        let book = BookId::parse(&row.book).map_err(|_| Fault::Stored(format!("book of collection {}", row.id)))?;
+        let book =
+            BookId::parse(&row.book).map_err(|_| Fault::Stored(format!("book of collection {}", row.id)))?;
         all.push(Suspended {
             id: row.id,
             amount: decimal(book.asset(), row.amount),

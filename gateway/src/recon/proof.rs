@@ -9,9 +9,9 @@
 //! Invariant: the ledger's side is read in one snapshot. The chain's own counters are asked beside our index of its
 //! events; if either disagrees, the proof fails and says which.
 
-use amana_ledger::{Balance, balance};
 use amana_ledger::chart::Account;
 use amana_ledger::money::{Asset, decimal};
+use amana_ledger::{Balance, balance};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -128,7 +128,11 @@ fn build(book: &str, asset: Asset, sums: &Sums, supply: Supply) -> Proof {
     ];
     let checks = [
         ("float less all that is not owed in tokens, and onchain:issued", sums.owed(), sums.issued),
-        ("onchain:issued with what is under way, and onchain:supply", sums.issued - sums.minting + sums.burning, sums.supply),
+        (
+            "onchain:issued with what is under way, and onchain:supply",
+            sums.issued - sums.minting + sums.burning,
+            sums.supply,
+        ),
         ("onchain:supply, and the token's events", sums.supply, exists),
         ("the token's events, and the contract's counters", exists, supply.counted),
     ];

@@ -165,20 +165,17 @@ pub async fn trace(app: &App, reference: &EscrowRef) -> Result<Trace> {
         receipt: row.step.receipt,
         detail: row.step.detail,
     });
-    let deposits = collection::of_escrow(&mut tx, reference.as_str()).await?.into_iter().map(|row| DepositView {
-        transaction_reference: row.receipt,
-        amount: decimal(asset, row.amount),
-        to_escrow: decimal(asset, row.to_escrow),
-        status: row.status,
-        booked_at: row.booked_at,
-    });
+    let deposits =
+        collection::of_escrow(&mut tx, reference.as_str()).await?.into_iter().map(|row| DepositView {
+            transaction_reference: row.receipt,
+            amount: decimal(asset, row.amount),
+            to_escrow: decimal(asset, row.to_escrow),
+            status: row.status,
+            booked_at: row.booked_at,
+        });
     let (steps, deposits) = (steps.collect(), deposits.collect());
-    let attempts = chain::attempts_of(&mut tx, reference.as_str()).await?.into_iter().map(|row| AttemptView {
-        wish: row.key,
-        no: row.no,
-        tx_hash: row.hash,
-        status: row.status,
-        ledger: row.ledger,
+    let attempts = chain::attempts_of(&mut tx, reference.as_str()).await?.into_iter().map(|row| {
+        AttemptView { wish: row.key, no: row.no, tx_hash: row.hash, status: row.status, ledger: row.ledger }
     });
     let chain = attempts.collect();
     let payouts = payouts(&mut tx, reference).await?;
@@ -202,12 +199,13 @@ pub async fn trace(app: &App, reference: &EscrowRef) -> Result<Trace> {
 async fn payouts(tx: &mut Tx, reference: &EscrowRef) -> std::result::Result<Vec<PayoutView>, Fault> {
     let mut views = Vec::new();
     for (terms, state) in payout::of_escrow(tx, reference.as_str()).await? {
-        let attempts = payout::attempts(tx, &terms.reference).await?.into_iter().map(|attempt| ExchangeView {
-            kind: attempt.kind,
-            at: attempt.at,
-            answer: attempt.answer,
-            detail: attempt.detail,
-        });
+        let attempts =
+            payout::attempts(tx, &terms.reference).await?.into_iter().map(|attempt| ExchangeView {
+                kind: attempt.kind,
+                at: attempt.at,
+                answer: attempt.answer,
+                detail: attempt.detail,
+            });
         views.push(PayoutView {
             attempts: attempts.collect(),
             claim: terms.claim.decimal(),
@@ -234,7 +232,8 @@ pub async fn sides(app: &App, terms: &Terms) -> Result<Sides> {
         Some(_) => held,
     };
     drop(tx);
-    let on_chain = app.chain.escrow(&reference.key()).await.map_err(|fault| Fault::Outside(fault.to_string()))?;
+    let on_chain =
+        app.chain.escrow(&reference.key()).await.map_err(|fault| Fault::Outside(fault.to_string()))?;
     let asset = terms.amount.asset;
     let (chain, vault, word) = match &on_chain {
         Some(it) => (held_on_chain(it), it.vault, chain_word(it.state)),
