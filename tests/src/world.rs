@@ -11,12 +11,11 @@ use std::time::Duration;
 use amana_adapters::africastalking::sim as texts;
 use amana_adapters::http::{Client, Limits};
 use amana_adapters::intersend::sim as rail;
-use amana_adapters::port::Secret;
-use amana_adapters::stellar::Keypair;
-use amana_adapters::stellar::deploy::{Deployed, Plan, Purse, Roles, Site, deploy, fund_channels};
+use amana_adapters::stellar::deploy::Deployed;
 use amana_gateway::app::App;
 use amana_gateway::config::{Config, Environment, Rails};
 use amana_gateway::db::{Db, Fuse};
+use amana_gateway::embedded::{Means, Secrets, Setting, Sides};
 use amana_gateway::worker;
 use amana_ledger::id::{Clock, Rng};
 use amana_ledger::money::{Asset, Money};
@@ -25,9 +24,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 
 use crate::pg::Database;
-
-/// The escrow's code, as the gateway ships it.
-pub const ESCROW_WASM: &[u8] = include_bytes!("../../contracts/escrow/escrow.wasm");
 
 /// Opening capital on the payout rail, minor units: what the rail's simulator starts with.
 pub const RAIL_FLOAT: i64 = 10_000_000_000;
@@ -102,12 +98,16 @@ impl World {
     pub async fn seeded(seed: u64) -> Self {
         let (clock, dice) = (Hands::new(), Dice::new(seed));
         let http = Client::new(Limits::default(), dice.clone()).expect("an http client");
-        let (database, chain) = tokio::join!(Database::fresh(), network(&clock));
-        let keys = Keys::cast(&dice);
-        let deployed = raise(&http, &chain, &dice, &keys).await;
-        let rail = rail(&http, &clock).await;
-        let texts = vendor(&http, &clock).await;
-        let config = config(&database, &chain, &deployed, &keys, (&rail, &texts));
+        let secrets = Secrets::fresh(dice.as_ref()).expect("secrets kept nowhere");
+        let means = Means { clock: clock.clone(), rng: dice.clone(), http };
+        let setting = setting();
+        let (database, sides) = tokio::join!(Database::fresh(), Sides::start(&setting, &secrets, &means));
+        let sides = sides.expect("the other sides start");
+        let mut environment = Environment::default();
+        environment.set("DATABASE_URL", database.app_url());
+        sides.describe(&secrets, &mut environment);
+        let config = Config::read(&environment, Rails::Simulated).expect("the configuration reads");
+        let Sides { network: chain, deployed, rail, texts } = sides;
         let db = Db::from_pool(database.app.clone());
         let app = App::wire(config.clone(), db, clock.clone(), dice.clone()).expect("the gateway is wired");
         worker::prepare(&app).await.expect("the books are open");
@@ -137,125 +137,13 @@ impl World {
     }
 }
 
-struct Keys {
-    issuer: Keypair,
-    deployer: Keypair,
-    admin: Keypair,
-    operator: Keypair,
-    delegate: Keypair,
-    arbiter: Keypair,
-    channels: Vec<Keypair>,
-}
-
-impl Keys {
-    fn cast(dice: &Dice) -> Self {
-        let key = || {
-            let mut seed = [0; 32];
-            dice.fill(&mut seed);
-            Keypair::from_seed(seed)
-        };
-        Self {
-            issuer: key(),
-            deployer: key(),
-            admin: key(),
-            operator: key(),
-            delegate: key(),
-            arbiter: key(),
-            channels: vec![key(), key()],
-        }
+/// Everything listens where there is room; the rail is quick, rich, and mute until it is told where to call.
+fn setting() -> Setting {
+    Setting {
+        stellar_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        folder: None,
+        api_url: None,
+        rail_float: Money::new(Asset::Kes, RAIL_FLOAT).expect("money"),
+        pace: Duration::from_millis(1),
     }
-}
-
-async fn network(clock: &Arc<Hands>) -> Localnet {
-    let hands = clock.clone();
-    let seconds = move || u64::try_from(hands.now().timestamp()).expect("after 1970");
-    let options = amana_localnet::Options::new(Arc::new(seconds));
-    amana_localnet::start(options).await.expect("the network starts")
-}
-
-async fn raise(http: &Client, chain: &Localnet, dice: &Arc<Dice>, keys: &Keys) -> Deployed {
-    let site = Site::new(http.clone(), &chain.url(), amana_localnet::STANDALONE_PASSPHRASE, dice.clone());
-    let plan = Plan {
-        asset_code: "KES",
-        exponent: 2,
-        issuer: &keys.issuer,
-        deployer: &keys.deployer,
-        salt: [7; 32],
-        roles: Roles {
-            admin: keys.admin.address(),
-            operator: keys.operator.address(),
-            delegate: keys.delegate.address(),
-            arbiter: keys.arbiter.address(),
-        },
-        wasm: ESCROW_WASM,
-        purse: Purse::Friendbot,
-    };
-    let deployed = deploy(&site, &plan).await.expect("token and contract are raised");
-    fund_channels(&site, Purse::Friendbot, &keys.channels).await.expect("the channels are funded");
-    deployed
-}
-
-fn anywhere() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
-}
-
-const RAIL_KEY: &str = "rail-key-of-this-world";
-const RAIL_SECRET: &str = "rail-secret-of-this-world";
-const TEXT_KEY: &str = "text-key-of-this-world";
-
-async fn rail(http: &Client, clock: &Arc<Hands>) -> rail::Sim {
-    let options = rail::Options {
-        listen: anywhere(),
-        key: Secret::new(RAIL_KEY),
-        secret: Secret::new(RAIL_SECRET),
-        callback_url: None,
-        float: Money::new(Asset::Kes, RAIL_FLOAT).expect("money"),
-        fee: Some(Money::new(Asset::Kes, 1_500).expect("money")),
-        pace: Duration::from_millis(1),
-        state_file: None,
-    };
-    rail::Sim::start(options, http.clone(), clock.clone()).await.expect("the rail starts")
-}
-
-async fn vendor(http: &Client, clock: &Arc<Hands>) -> texts::Sim {
-    let options = texts::Options {
-        listen: anywhere(),
-        username: "amana".into(),
-        key: Secret::new(TEXT_KEY),
-        report_url: None,
-        pace: Duration::from_millis(1),
-    };
-    texts::Sim::start(options, http.clone(), clock.clone()).await.expect("the vendor starts")
-}
-
-fn config(
-    database: &Database,
-    chain: &Localnet,
-    deployed: &Deployed,
-    keys: &Keys,
-    (rail, texts): (&rail::Sim, &texts::Sim),
-) -> Config {
-    let channels: Vec<String> = keys.channels.iter().map(Keypair::reveal).collect();
-    let set = [
-        ("DATABASE_URL", database.app_url()),
-        ("AMANA_MASTER_KEY", "42".repeat(32)),
-        ("AMANA_MPESA_SHORTCODE", "600111".into()),
-        ("STELLAR_RPC_URL", chain.url()),
-        ("STELLAR_NETWORK_PASSPHRASE", amana_localnet::STANDALONE_PASSPHRASE.into()),
-        ("AMANA_STELLAR_CONTRACT", deployed.contract.clone()),
-        ("AMANA_STELLAR_TOKEN", deployed.token.clone()),
-        ("AMANA_STELLAR_OPERATOR_SECRET", keys.operator.reveal()),
-        ("AMANA_STELLAR_DELEGATE_SECRET", keys.delegate.reveal()),
-        ("AMANA_STELLAR_CHANNEL_SECRETS", channels.join(",")),
-        ("STELLAR_CONTRACT_API_KEY", "escrow-key-of-this-world".into()),
-        ("INTERSEND_API_URL", rail.url()),
-        ("INTERSEND_API_KEY", RAIL_KEY.into()),
-        ("INTERSEND_API_SECRET", RAIL_SECRET.into()),
-        ("AMANA_AFRICASTALKING_URL", texts.url()),
-        ("AMANA_AFRICASTALKING_USERNAME", "amana".into()),
-        ("AMANA_AFRICASTALKING_API_KEY", TEXT_KEY.into()),
-        ("AMANA_USSD_TOKEN", "ussd-token-of-this-world".into()),
-    ];
-    let set = set.into_iter().map(|(name, value)| (name.to_owned(), value));
-    Config::read(&set.collect::<Environment>(), Rails::Simulated).expect("the configuration reads")
 }

@@ -19,7 +19,7 @@ mod secrets;
 mod sides;
 
 pub use secrets::Secrets;
-pub use sides::{Means, RAIL_FLOAT, Setting, Sides};
+pub use sides::{Means, Setting, Sides, news_url};
 
 use cluster::{Cluster, ClusterError};
 use people::{LOG_INS, LogIn};
@@ -162,6 +162,9 @@ pub fn default_folder(user_data: Option<&Path>) -> PathBuf {
     }
     user_data.map_or_else(|| PathBuf::from("amana-data"), |folder| folder.join("amana"))
 }
+
+/// What the platform has parked at the payout rail at the start, KES minor units: its opening capital.
+pub const RAIL_FLOAT: i64 = 100_000_000;
 
 /// The pause of the rail before each piece of news, so that a person can watch a payout pass through its states.
 pub const PACE: Duration = Duration::from_millis(150);

@@ -23,11 +23,8 @@ const WASM: &[u8] = include_bytes!("../../../contracts/escrow/escrow.wasm");
 /// The account name at the text vendor's simulator.
 const USERNAME: &str = "sandbox";
 
-/// What the platform has parked at the payout rail at the start, KES minor units: the demo's opening capital.
-pub const RAIL_FLOAT: i64 = 100_000_000;
-
 /// What the rail charges for a payout, KES minor units.
-const RAIL_FEE: i64 = 1_300;
+const RAIL_FEE: i64 = 1_500;
 
 /// How the other sides are to be started.
 #[derive(Debug, Clone)]
@@ -36,8 +33,10 @@ pub struct Setting {
     pub stellar_listen: SocketAddr,
     /// Where network and rail remember across restarts; nowhere, and they forget.
     pub folder: Option<PathBuf>,
-    /// Where our API is reached, for their callbacks.
-    pub api_url: String,
+    /// Where our API is reached, for the rail's news; nowhere, and the rail is mute until told.
+    pub api_url: Option<String>,
+    /// What the platform has parked at the payout rail at the start.
+    pub rail_float: Money,
     /// The pause before each piece of news from the rail.
     pub pace: Duration,
 }
@@ -81,15 +80,15 @@ impl Sides {
         };
         let network = amana_localnet::start(options).await?;
         let deployed = raise(&network.url(), secrets, means).await?;
-        let kes =
-            |minor| Money::new(Asset::Kes, minor).map_err(|error| EmbeddedError::Setting(error.to_string()));
+        let fee = Money::new(Asset::Kes, RAIL_FEE);
+        let fee = fee.map_err(|error| EmbeddedError::Setting(error.to_string()))?;
         let rail = intersend::sim::Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             key: secrets.rail_key.clone(),
             secret: secrets.rail_secret.clone(),
-            callback_url: Some(format!("{}/api/callbacks/payouts/intersend/", setting.api_url)),
-            float: kes(RAIL_FLOAT)?,
-            fee: Some(kes(RAIL_FEE)?),
+            callback_url: setting.api_url.as_deref().map(news_url),
+            float: setting.rail_float,
+            fee: Some(fee),
             pace: setting.pace,
             state_file: file("intersend.json"),
         };
@@ -139,6 +138,11 @@ impl Sides {
         drop((self.rail, self.texts));
         Ok(self.network.shutdown().await?)
     }
+}
+
+/// Where the rail's news comes in at an API.
+pub fn news_url(api_url: &str) -> String {
+    format!("{api_url}/api/callbacks/payouts/intersend/")
 }
 
 /// Token, contract and channels on the network at `url`; quick when they stand already.
