@@ -21,7 +21,7 @@ const USAGE: &str = "\
 Builds contracts/escrow to Wasm and writes what others rely on:
 
   contracts/escrow/escrow.wasm           the contract, spec shaken
-  contracts/escrow/escrow.wasm.sha256    its hash, as sha256sum prints it
+  contracts/escrow/escrow.wasm.sha256    its hash and its sources', for sha256sum --check
   contracts/escrow/interface.json        its functions, events, errors and types
 
 Usage: cargo run -p amana-contract-build [-- --check]
@@ -69,7 +69,8 @@ fn run(mode: Mode) -> Result<ExitCode, Fault> {
     println!("building the escrow for {} …", compile::TARGET);
     let built = compile::build(&place)?;
     let shaken = wasm::shake(&built)?;
-    let outputs = outputs::of(&shaken.bytes)?;
+    let folder = place.root.join("contracts/escrow");
+    let outputs = outputs::of(&shaken.bytes, &folder)?;
     println!(
         "  {} bytes, {} before shaking; {} of {} spec entries kept",
         shaken.bytes.len(),
@@ -78,7 +79,6 @@ fn run(mode: Mode) -> Result<ExitCode, Fault> {
         shaken.found
     );
     println!("  sha256 {}", outputs::sha256(&shaken.bytes));
-    let folder = place.root.join("contracts/escrow");
     if mode == Mode::Check { check(&folder, &outputs) } else { write(&folder, &outputs) }
 }
 

@@ -1,4 +1,7 @@
 //! The three files that are written from one Wasm, and how they differ from those on disk.
+//!
+//! Invariant: the file of hashes names the sources too, so that a source changed without a build is found by
+//! reading alone. Only `--check` proves that the sources give the Wasm.
 
 use std::path::Path;
 
@@ -14,18 +17,44 @@ pub(crate) struct Output {
     content: Vec<u8>,
 }
 
-/// What is written for a shaken Wasm.
+/// What is written for a shaken Wasm, built from the crate in `folder`.
 ///
 /// # Errors
-/// `Fault` if its spec cannot be read.
-pub(crate) fn of(shaken: &[u8]) -> Result<[Output; 3], Fault> {
+/// `Fault` if the Wasm's spec or a source cannot be read.
+pub(crate) fn of(shaken: &[u8], folder: &Path) -> Result<[Output; 3], Fault> {
     let interface = Interface::of(&wasm::spec(shaken)?).json()?;
-    let line = format!("{}  escrow.wasm\n", sha256(shaken));
+    let mut hashes = line(shaken, "escrow.wasm");
+    for name in sources(folder)? {
+        let path = folder.join(&name);
+        let source = std::fs::read(&path).map_err(|cause| Fault::Read { path, cause })?;
+        hashes += &line(&source, &name);
+    }
     Ok([
         Output { name: "escrow.wasm", content: shaken.to_vec() },
-        Output { name: "escrow.wasm.sha256", content: line.into_bytes() },
+        Output { name: "escrow.wasm.sha256", content: hashes.into_bytes() },
         Output { name: "interface.json", content: interface.into_bytes() },
     ])
+}
+
+/// As `sha256sum` prints and checks it.
+fn line(content: &[u8], name: &str) -> String {
+    format!("{}  {name}\n", sha256(content))
+}
+
+/// The files that the Wasm is made of, in order; tests, which stand in a folder of their own, are not.
+fn sources(folder: &Path) -> Result<Vec<String>, Fault> {
+    let path = folder.join("src");
+    let read = |cause| Fault::Read { path: path.clone(), cause };
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(&path).map_err(read)? {
+        let file = file.map_err(read)?;
+        let name = file.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".rs") {
+            names.push(format!("src/{name}"));
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// The hash by which the network knows the code, in hex.
@@ -86,11 +115,12 @@ mod test {
 
     /// The build itself is too slow for every test run; that the three files belong together is not.
     #[test]
-    fn the_committed_files_belong_together() {
+    fn the_committed_files_and_the_sources_belong_together() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../escrow");
         let wasm = std::fs::read(folder.join("escrow.wasm")).unwrap();
-        for output in of(&wasm).unwrap() {
-            assert_eq!(output.difference(&folder).unwrap(), None, "{}", output.name);
+        for output in of(&wasm, &folder).unwrap() {
+            let found = output.difference(&folder).unwrap();
+            assert_eq!(found, None, "{}: run `cargo run -p amana-contract-build`", output.name);
         }
         assert_eq!(wasm::shake(&wasm).unwrap().bytes, wasm, "shaken once, nothing more falls off");
     }

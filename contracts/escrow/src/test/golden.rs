@@ -2,6 +2,7 @@
 
 extern crate std;
 
+use soroban_sdk::InvokeError;
 use soroban_sdk::testutils::Ledger as _;
 
 use super::world::{AMOUNT, Code, DAY, EXPIRY, FEE, TO_PAYEE, UNIT, World};
@@ -109,6 +110,39 @@ fn cancelling_burns_what_came() {
         assert_eq!(world.held(), 0);
         assert_eq!(client.totals(), Totals { minted: UNIT, burned: UNIT, paid: 0 });
         assert_eq!(client.deposit(&world.bytes("first")).as_ref(), Some(reference));
+    });
+}
+
+/// What the payee's own account refuses (here it has no trustline) undoes the whole call; once it is put right, or
+/// time has passed, the money moves.
+#[test]
+fn a_payee_who_cannot_receive_leaves_the_escrow_funded() {
+    each(|world| {
+        fund(&world);
+        let (client, reference) = (world.client(), &world.reference);
+        let account = world.env.register_stellar_asset_contract_v2(world.stranger.clone()).issuer().address();
+        client.assign(reference, &world.bytes("person"), &Some(account));
+        let refusal = client.try_release(reference, &0, &TO_PAYEE, &FEE).unwrap_err();
+        assert_eq!(refusal, Err(InvokeError::Contract(13)), "the token's number, below all of ours");
+        assert_eq!((world.escrow().state, world.held()), (Phase::Funded, AMOUNT));
+        assert_eq!(client.totals(), Totals { minted: AMOUNT, burned: 0, paid: 0 });
+        world.env.ledger().set_timestamp(EXPIRY);
+        client.refund(reference);
+        assert_eq!(world.escrow().vault, AMOUNT);
+    });
+}
+
+/// Tokens that anyone sends to the contract unasked are owed to nobody and change no escrow.
+#[test]
+fn a_gift_stays_where_it_is() {
+    each(|world| {
+        fund(&world);
+        let (client, reference) = (world.client(), &world.reference);
+        client.assign(reference, &world.bytes("person"), &Some(world.payee.clone()));
+        client.release(reference, &0, &AMOUNT, &0);
+        world.tokens().transfer(&world.payee, &world.contract, &UNIT);
+        assert_eq!((world.held(), world.escrow().vault), (UNIT, 0));
+        assert_eq!(client.totals(), Totals { minted: AMOUNT, burned: 0, paid: AMOUNT });
     });
 }
 
