@@ -242,15 +242,15 @@ pub(crate) fn set_agreement(env: &Env, reference: &BytesN<32>, agreement: &Agree
     let entries = env.storage().persistent();
     entries.set(&key, &agreement.pack());
     if !agreement.escrow.is_over() {
-        let keep = days_past(env, agreement.escrow.expiry);
+        let keep = ledgers_past(env, agreement.escrow.expiry);
         entries.extend_ttl(&key, keep.saturating_sub(DAY), keep);
     }
     env.storage().instance().extend_ttl_with_limits(INSTANCE_DAYS * DAY, DAY, INSTANCE_STEP_DAYS * DAY);
 }
 
-/// Ledgers from now until the grace past `expiry` ends, as many as the network allows. Never less than the
-/// grace.
-fn days_past(env: &Env, expiry: u64) -> u32 {
+/// Ledgers from now until the grace past `expiry`, or past now if that is later, ends; no more than the network
+/// allows.
+fn ledgers_past(env: &Env, expiry: u64) -> u32 {
     let ahead = expiry.saturating_sub(env.ledger().timestamp()) / LEDGER_S;
     let ledgers = ahead.saturating_add(u64::from(GRACE_DAYS * DAY));
     u32::try_from(ledgers).unwrap_or(u32::MAX).min(env.storage().max_ttl())

@@ -113,8 +113,8 @@ fn cancelling_burns_what_came() {
     });
 }
 
-/// What the payee's own account refuses (here it has no trustline) undoes the whole call; once it is put right, or
-/// time has passed, the money moves.
+/// What the payee's own account refuses (here it has no trustline) undoes the whole call; once that is put
+/// right, or time has passed, the money moves.
 #[test]
 fn a_payee_who_cannot_receive_leaves_the_escrow_funded() {
     each(|world| {
