@@ -3,7 +3,7 @@
 //!
 //! `seeds.txt` keeps every seed that once failed; each run plays those and a few it picks from the day's code.
 
-use amana_adapters::sim::{Behaviour, When};
+use amana_adapters::sim::When;
 use amana_gateway::app::App;
 use amana_gateway::db::Fuse;
 use amana_gateway::error::{Error, Fault};
@@ -12,7 +12,7 @@ use amana_gateway::flows::pay;
 use amana_gateway::people::Role;
 use amana_gateway::worker;
 use amana_ledger::id::{EscrowRef, PartyId};
-use amana_tests::story::payment;
+use amana_tests::story::{misbehaviours, payment};
 use amana_tests::world::World;
 use chrono::TimeDelta;
 use rand::rngs::StdRng;
@@ -28,20 +28,6 @@ struct Job {
     reference: EscrowRef,
     employee: PartyId,
     receipts: Vec<(String, &'static str)>,
-}
-
-fn behaviours() -> Vec<Behaviour> {
-    vec![
-        Behaviour::OnTime,
-        Behaviour::Silent,
-        Behaviour::ErrorBefore(503),
-        Behaviour::ErrorBefore(429),
-        Behaviour::ErrorAfter(500),
-        Behaviour::Mute,
-        Behaviour::Twice,
-        Behaviour::Reversed,
-        Behaviour::Contradict,
-    ]
 }
 
 async fn jobs(world: &World) -> Vec<Job> {
@@ -81,7 +67,7 @@ async fn play(seed: u64) {
     let jobs = jobs(&world).await;
     let mut app = world.restarted(None);
     for _ in 0..TURNS {
-        world.rail.behave(When::Next(1), behaviours().choose(&mut dice).unwrap().clone());
+        world.rail.behave(When::Next(1), misbehaviours().choose(&mut dice).unwrap().clone());
         if dice.random_ratio(1, 4) {
             app = world.restarted(Some(Fuse::new(dice.random_range(0..6), dice.random_bool(0.5))));
         }

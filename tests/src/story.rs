@@ -2,8 +2,11 @@
 //!
 //! Invariant: every story ends by auditing the books (`World::sound`).
 
+use std::task::Poll;
+
 use amana_adapters::mpesa::sim::{Payment, Shown};
 use amana_adapters::port::Msisdn;
+use amana_adapters::sim::Behaviour;
 use amana_gateway::app::App;
 use amana_gateway::error::Error;
 use amana_gateway::events::Actor;
@@ -35,6 +38,38 @@ pub fn payment(world: &World, receipt: &str, typed_ref: &str, amount: &str) -> P
         shown: Shown::Clear,
         at: world.clock.now(),
     }
+}
+
+/// Every way in which the payout rail treats an instruction that it does pay in the end.
+pub fn misbehaviours() -> Vec<Behaviour> {
+    vec![
+        Behaviour::OnTime,
+        Behaviour::Silent,
+        Behaviour::ErrorBefore(503),
+        Behaviour::ErrorBefore(429),
+        Behaviour::ErrorAfter(500),
+        Behaviour::Mute,
+        Behaviour::Twice,
+        Behaviour::Reversed,
+        Behaviour::Contradict,
+    ]
+}
+
+/// All of them at once, their answers in the order in which they come.
+pub async fn together<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut waiting: Vec<_> = all.map(Box::pin).collect();
+    let mut done = Vec::new();
+    std::future::poll_fn(move |context| {
+        waiting.retain_mut(|one| match one.as_mut().poll(context) {
+            Poll::Ready(value) => {
+                done.push(value);
+                false
+            }
+            Poll::Pending => true,
+        });
+        if waiting.is_empty() { Poll::Ready(std::mem::take(&mut done)) } else { Poll::Pending }
+    })
+    .await
 }
 
 impl World {

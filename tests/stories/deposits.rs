@@ -4,7 +4,7 @@ use amana_gateway::flows::escrow::Status;
 use amana_gateway::inbox;
 use amana_gateway::people::Role;
 use amana_ledger::id::{EscrowRef, PartyId};
-use amana_tests::story::payment;
+use amana_tests::story::{payment, together};
 use amana_tests::world::World;
 use chrono::TimeDelta;
 use serde_json::json;
@@ -43,13 +43,13 @@ async fn fifty_copies_in_parallel_are_one_deposit() {
     let (world, _, reference) = begin("50000.00").await;
     let paid = payment(&world, "UKK71XQ4Z2", reference.as_str(), "50000.00");
     let copies = (0..50).map(|_| world.hear(&world.app, &paid));
-    for heard in futures(copies).await {
+    for heard in together(copies).await {
         heard.unwrap();
     }
     // Several judges at once, as several processes would be.
     let judges =
         (0..4).map(|_| async { while amana_gateway::worker::judge::next(&world.app).await.unwrap() {} });
-    futures(judges).await;
+    together(judges).await;
     world.settle().await;
     assert_eq!(world.chain_events(&reference, "funded").await, 1, "one mint");
     let verdicts = world.verdicts().await;
@@ -159,24 +159,4 @@ async fn what_cannot_be_believed_is_kept_and_shown() {
     assert_eq!(world.balance("float:mpesa:600111").await, "50000.00");
     assert_eq!(world.verdicts().await.last().map(String::as_str), Some("contradiction"));
     world.sound().await;
-}
-
-/// All of them at once.
-async fn futures<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    let mut waiting: Vec<_> = all.map(Box::pin).collect();
-    let mut done = Vec::new();
-    std::future::poll_fn(move |context| {
-        waiting.retain_mut(|one| match one.as_mut().poll(context) {
-            std::task::Poll::Ready(value) => {
-                done.push(value);
-                false
-            }
-            std::task::Poll::Pending => true,
-        });
-        match waiting.is_empty() {
-            true => std::task::Poll::Ready(std::mem::take(&mut done)),
-            false => std::task::Poll::Pending,
-        }
-    })
-    .await
 }

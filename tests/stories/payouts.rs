@@ -6,7 +6,7 @@ use amana_gateway::events::Actor;
 use amana_gateway::flows::pay;
 use amana_gateway::people::Role;
 use amana_ledger::id::{EscrowRef, PartyId};
-use amana_tests::story::payment;
+use amana_tests::story::{misbehaviours, payment, together};
 use amana_tests::world::World;
 use chrono::TimeDelta;
 
@@ -53,18 +53,7 @@ async fn paid_once(world: &World, employee: PartyId, reference: &EscrowRef) {
 
 #[tokio::test]
 async fn whatever_the_rail_does_the_employee_is_paid_once() {
-    let behaviours = [
-        Behaviour::OnTime,
-        Behaviour::Silent,
-        Behaviour::ErrorBefore(503),
-        Behaviour::ErrorBefore(429),
-        Behaviour::ErrorAfter(500),
-        Behaviour::Mute,
-        Behaviour::Twice,
-        Behaviour::Reversed,
-        Behaviour::Contradict,
-    ];
-    for behaviour in behaviours {
+    for behaviour in misbehaviours() {
         let (world, employee, reference) = working("50000.00").await;
         world.rail.behave(When::Next(1), behaviour.clone());
         world.complete(&world.app, &reference).await.unwrap();
@@ -141,4 +130,16 @@ async fn whole_shillings_are_paid_and_the_fraction_stays_the_claim() {
     assert_eq!(world.balance(&format!("employee:{employee}")).await, "0.56");
     assert_eq!(world.balance("onchain:supply").await, "0.56", "the fraction's tokens stay in the vault");
     world.sound().await;
+}
+
+#[tokio::test]
+async fn fifty_completions_at_once_release_once() {
+    let (world, employee, reference) = working("50000.00").await;
+    let completions = (0..50).map(|_| world.complete(&world.app, &reference));
+    let outcomes = together(completions).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "one of them did it");
+    world.settle().await;
+    an_hour(&world).await;
+    assert_eq!(world.chain_events(&reference, "released").await, 1);
+    paid_once(&world, employee, &reference).await;
 }
