@@ -96,6 +96,15 @@ impl World {
 
     /// The same world each time.
     pub async fn seeded(seed: u64) -> Self {
+        Self::built(seed, |_| ()).await
+    }
+
+    /// A world whose gateway is configured otherwise.
+    pub async fn with(change: impl FnOnce(&mut Environment)) -> Self {
+        Self::built(SEED.fetch_add(1, Ordering::Relaxed), change).await
+    }
+
+    async fn built(seed: u64, change: impl FnOnce(&mut Environment)) -> Self {
         let (clock, dice) = (Hands::new(), Dice::new(seed));
         let http = Client::new(Limits::default(), dice.clone()).expect("an http client");
         let secrets = Secrets::fresh(dice.as_ref()).expect("secrets kept nowhere");
@@ -106,6 +115,7 @@ impl World {
         let mut environment = Environment::default();
         environment.set("DATABASE_URL", database.app_url());
         sides.describe(&secrets, &mut environment);
+        change(&mut environment);
         let config = Config::read(&environment, Rails::Simulated).expect("the configuration reads");
         let Sides { network: chain, deployed, rail, texts } = sides;
         let db = Db::from_pool(database.app.clone());

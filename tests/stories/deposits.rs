@@ -160,3 +160,15 @@ async fn what_cannot_be_believed_is_kept_and_shown() {
     assert_eq!(world.verdicts().await.last().map(String::as_str), Some("contradiction"));
     world.sound().await;
 }
+
+#[tokio::test]
+async fn what_must_be_asked_about_first_waits_in_suspense() {
+    let world = World::with(|environment| environment.set("AMANA_MPESA_VERIFY", "above:1000.00")).await;
+    let employer = world.person(Role::Employer, EMPLOYER).await;
+    let reference = world.open(&world.app, employer, "3000.00").await.unwrap();
+    pay(&world, "UKK71XQ8Z1", reference.as_str(), "1000.00").await;
+    pay(&world, "UKK71XQ8Z2", reference.as_str(), "1000.01").await;
+    assert_eq!(world.balance(&format!("escrow:{reference}")).await, "1000.00");
+    assert_eq!(world.balance("suspense:mpesa:600111").await, "1000.01");
+    world.sound().await;
+}

@@ -119,7 +119,7 @@ pub static VARIABLES: &[Variable] = &[
     plain(
         "STELLAR_CONTRACT_SERVICE_URL",
         Absent,
-        "another host's escrow service to call instead of our own flows",
+        "the host whose escrow service, on the same database, talks to the chain instead of this process",
     ),
     secret("STELLAR_CONTRACT_API_KEY", Required, "what a caller of the escrow service must show"),
     plain("AMANA_STELLAR_CONTRACT", Required, "the escrow contract (C…)"),

@@ -5,6 +5,7 @@
 //!   receipt heard before, other amount    → contradiction: shown to ops, no effect
 //!   reference names an escrow with room   → into the escrow up to what is due, the rest to the employer
 //!   reference names an escrow, no room    → to the employer's account
+//!   too much to believe without asking    → suspense (`AMANA_MPESA_VERIFY`)
 //!   anything else                         → suspense, and a message to the payer
 //! ```
 //!
@@ -24,6 +25,7 @@ use super::escrow::{Event, State, Terms};
 use super::store::{Step, chain as chain_store, collection as rows, escrow as escrow_rows, step};
 use super::{drive, float, post, words};
 use crate::app::App;
+use crate::config::Verify;
 use crate::db::Tx;
 use crate::error::{Fault, Result};
 use crate::events::emit;
@@ -77,8 +79,20 @@ pub async fn judge(tx: &mut Tx, app: &App, callback: Uuid, heard: &C2b) -> Resul
         return Ok(if same { Verdict::Duplicate } else { Verdict::Contradiction });
     }
     match matched {
+        _ if unverified(app.config.mpesa.verify, heard.money) => {
+            suspend(tx, app, &external, heard, "deposit.unverified").await
+        }
         Some((terms, state)) => book(tx, app, (id, &external), heard, (&terms, &state)).await,
-        None => suspend(tx, app, &external, heard).await,
+        None => suspend(tx, app, &external, heard, "deposit.suspended").await,
+    }
+}
+
+/// Whether this much is to be asked about before it is believed. Until there is a way to ask, it waits in suspense.
+fn unverified(verify: Verify, money: Money) -> bool {
+    match verify {
+        Verify::Off => false,
+        Verify::Above(most) => money.minor() > most.minor(),
+        Verify::Every => true,
     }
 }
 
@@ -170,15 +184,21 @@ async fn tell(
     }
 }
 
-/// The money is real, its owner unknown.
-async fn suspend(tx: &mut Tx, app: &App, external: &ExternalRef, heard: &C2b) -> Result<Verdict> {
+/// The money is real, its owner unknown; or it is said to be real, and that is still to be asked.
+async fn suspend(
+    tx: &mut Tx,
+    app: &App,
+    external: &ExternalRef,
+    heard: &C2b,
+    why: &'static str,
+) -> Result<Verdict> {
     let intent = float::external_intent(app, "collection", external)?;
     let transfer = rules::collection_suspended(intent, &app.config.mpesa.shortcode, heard.money);
     post(tx, app, transfer).await?;
     let body = json!({ "receipt": external.id, "amount": heard.money.decimal() });
     let subject = format!("collection/{}", external.id);
-    emit(tx, app, super::WORKER, (&subject, "deposit.suspended"), body).await?;
-    if let Some(phone) = heard.payer.phone() {
+    emit(tx, app, super::WORKER, (&subject, why), body).await?;
+    if let (Some(phone), "deposit.suspended") = (heard.payer.phone(), why) {
         outbox::sms(tx, app, phone, &words::suspended(&heard.money, &external.id)).await?;
     }
     Ok(Verdict::Suspended)
