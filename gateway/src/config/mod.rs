@@ -244,9 +244,15 @@ impl Embedded {
     }
 }
 
-/// What is logged, in the words of `tracing_subscriber::EnvFilter`.
-pub fn log_filter(environment: &Environment) -> &str {
-    environment.get("AMANA_LOG").unwrap_or("info")
+/// What is logged, in the words of `tracing_subscriber::EnvFilter`, if anything was said about it.
+pub fn log_filter(environment: &Environment) -> Option<&str> {
+    environment.get("AMANA_LOG")
+}
+
+/// Variables that are set although the embedded mode brings what they name.
+pub fn overruled(environment: &Environment) -> impl Iterator<Item = &'static str> {
+    let required = VARIABLES.iter().filter(|variable| variable.unset == Unset::Required);
+    required.map(|variable| variable.name).filter(|name| environment.get(name).is_some())
 }
 
 /// Reads variables one by one and remembers what was wrong, so that a start fails once and not ten times.

@@ -1,3 +1,5 @@
-//! What the one binary can be beside serving: words on its command line.
+//! What the words of the command line do: one file or folder a role of the binary.
 
 pub mod demo;
+pub mod serve;
+pub mod standalone;
