@@ -70,6 +70,14 @@ impl Unjudged {
     pub async fn raw(&self, tx: &mut Tx, app: &App) -> std::result::Result<Vec<u8>, Fault> {
         app.privacy.open(tx, &self.body).await
     }
+
+    /// Ties the key of the raw bytes to the person they are about, so that both are destroyed together.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tie(&self, tx: &mut Tx, app: &App, party: PartyId) -> std::result::Result<(), Fault> {
+        app.privacy.tie(tx, &self.body, party).await
+    }
 }
 
 /// The oldest callback that is due, nobody has judged and nobody is judging.

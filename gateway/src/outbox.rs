@@ -57,7 +57,8 @@ pub async fn queue(
 /// The database's.
 pub async fn sms(tx: &mut Tx, app: &App, to: &Msisdn, text: &str) -> std::result::Result<(), Fault> {
     let body = serde_json::to_vec(&Text { to: to.e164().to_string(), text: text.to_string() })?;
-    let sealed = app.privacy.seal_new(tx, None, &body).await?;
+    let party = people::by_phone(tx, app, to).await?;
+    let sealed = app.privacy.seal_new(tx, party, &body).await?;
     queue(tx, app, ("sms", "someone"), Some(sealed), 0).await
 }
 

@@ -147,7 +147,9 @@ async fn what_cannot_be_believed_is_kept_and_shown() {
     assert_eq!(world.balance("float:mpesa:600111").await, "0.00");
     let mut tx = world.app.db.begin().await.unwrap();
     let listed =
-        amana_gateway::recon::failures(&mut tx, chrono::DateTime::<chrono::Utc>::MAX_UTC, 50).await.unwrap();
+        amana_gateway::recon::failures(&mut tx, &world.app, chrono::DateTime::<chrono::Utc>::MAX_UTC, 50)
+            .await
+            .unwrap();
     drop(tx);
     assert_eq!(listed.len(), bad.len(), "{listed:#?}");
     assert!(

@@ -78,7 +78,9 @@ async fn a_definite_failure_gives_the_claim_back_and_a_retry_pays_it() {
     world.sound().await;
     let mut tx = world.app.db.begin().await.unwrap();
     let listed =
-        amana_gateway::recon::failures(&mut tx, chrono::DateTime::<chrono::Utc>::MAX_UTC, 50).await.unwrap();
+        amana_gateway::recon::failures(&mut tx, &world.app, chrono::DateTime::<chrono::Utc>::MAX_UTC, 50)
+            .await
+            .unwrap();
     assert!(
         listed.iter().any(|failure| failure.kind == "payout" && failure.subject == failed.terms.reference)
     );

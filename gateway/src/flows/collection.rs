@@ -15,7 +15,7 @@
 
 use amana_adapters::mpesa::{C2b, Payer};
 use amana_adapters::stellar::ChainOp;
-use amana_ledger::id::{EscrowRef, ExternalRef, deposit_id, uuid_v7};
+use amana_ledger::id::{EscrowRef, ExternalRef, PartyId, deposit_id, uuid_v7};
 use amana_ledger::money::{Money, decimal};
 use amana_ledger::rules;
 use serde_json::json;
@@ -29,7 +29,8 @@ use crate::config::Verify;
 use crate::db::Tx;
 use crate::error::{Fault, Result};
 use crate::events::emit;
-use crate::outbox;
+use crate::inbox::Unjudged;
+use crate::{outbox, people};
 
 /// The provider's name in keys and rows.
 pub const PROVIDER: &str = "mpesa";
@@ -66,7 +67,7 @@ impl Verdict {
 ///
 /// # Errors
 /// The database's or the ledger's trouble; the caller rolls back and the callback is judged again later.
-pub async fn judge(tx: &mut Tx, app: &App, callback: Uuid, heard: &C2b) -> Result<Verdict> {
+pub async fn judge(tx: &mut Tx, app: &App, callback: &Unjudged, heard: &C2b) -> Result<Verdict> {
     let shortcode = &app.config.mpesa.shortcode;
     if heard.shortcode.as_ref().is_some_and(|named| named != shortcode.as_str()) {
         return Ok(Verdict::WrongShortcode);
@@ -74,7 +75,11 @@ pub async fn judge(tx: &mut Tx, app: &App, callback: Uuid, heard: &C2b) -> Resul
     let external = ExternalRef::new(PROVIDER, shortcode.as_str(), heard.receipt.as_str());
     let matched = lock_named(tx, &heard.typed_ref).await?;
     let id = uuid_v7(&*app.clock, &*app.rng);
-    if !insert(tx, app, (id, callback), &external, heard).await? {
+    let owner = owner(tx, app, heard, matched.as_ref().map(|(terms, _)| terms)).await?;
+    if let Some(owner) = owner {
+        callback.tie(tx, app, owner).await?;
+    }
+    if !insert(tx, app, (id, callback.id, owner), &external, heard).await? {
         let same = rows::amount_of(tx, &external).await? == Some(heard.money.minor());
         return Ok(if same { Verdict::Duplicate } else { Verdict::Contradiction });
     }
@@ -102,15 +107,29 @@ async fn lock_named(tx: &mut Tx, typed: &str) -> Result<Option<(Terms, State)>> 
     Ok(escrow_rows::lock(tx, reference.as_str()).await?)
 }
 
+/// Whose personal data this is: the payer's, if the number is known to us; else the employer's whose escrow it names.
+async fn owner(
+    tx: &mut Tx,
+    app: &App,
+    heard: &C2b,
+    named: Option<&Terms>,
+) -> std::result::Result<Option<PartyId>, Fault> {
+    let payer = match heard.payer.phone() {
+        Some(phone) => people::by_phone(tx, app, phone).await?,
+        None => None,
+    };
+    Ok(payer.or(named.map(|terms| terms.employer)))
+}
+
 async fn insert(
     tx: &mut Tx,
     app: &App,
-    (id, callback): (Uuid, Uuid),
+    (id, callback, owner): (Uuid, Uuid, Option<PartyId>),
     external: &ExternalRef,
     heard: &C2b,
 ) -> std::result::Result<bool, Fault> {
-    let typed = app.privacy.seal_new(tx, None, heard.typed_ref.as_bytes()).await?;
-    let payer = app.privacy.seal_new(tx, None, payer_text(&heard.payer).as_bytes()).await?;
+    let typed = app.privacy.seal_new(tx, owner, heard.typed_ref.as_bytes()).await?;
+    let payer = app.privacy.seal_new(tx, owner, payer_text(&heard.payer).as_bytes()).await?;
     let new = rows::New {
         id,
         external,

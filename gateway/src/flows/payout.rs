@@ -112,6 +112,13 @@ pub struct Terms {
     pub amount: Money,
 }
 
+impl Terms {
+    /// Whether the rail speaks about what was ordered.
+    fn fits(&self, status: &PayoutStatus) -> bool {
+        status.reference == self.reference && status.money.is_none_or(|money| money == self.amount)
+    }
+}
+
 /// What can happen to a payout.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -221,6 +228,16 @@ impl State {
     pub fn next(self, terms: &Terms, event: Event) -> Result<(Self, Vec<Command>), OutOfOrder> {
         use Command::{Ask, Emit, Hold, Send, Settle, StartLater, TellPaid, Void};
         use Event::{Answered, Burned, Held, Retry, Sent, Short, Start, Told};
+        // A word about another amount is no word about this payout.
+        let why = "the rail names another amount".to_string();
+        let event = match event {
+            Sent(Outcome::Done(status)) if !terms.fits(&status) => Sent(Outcome::Unknown { why }),
+            Answered(Outcome::Done(Some(status))) if !terms.fits(&status) => {
+                Answered(Outcome::Unknown { why })
+            }
+            Told(status) if !terms.fits(&status) => return Ok((self, vec![Emit("payout.amount_differs")])),
+            event => event,
+        };
         Ok(match (self, event) {
             (Self::Due { short }, Start) => (Self::Due { short }, vec![Hold]),
             (Self::Due { .. }, Held(hold)) => {
@@ -500,6 +517,18 @@ mod tests {
         let (state, commands) = go(state, vec![Event::Held(hold())]);
         assert_eq!(state.word(), "completed");
         assert!(commands.iter().any(|command| matches!(command, Command::Settle(..))));
+    }
+
+    #[test]
+    fn a_word_about_another_amount_settles_nothing() {
+        let money = Some(Money::new(Asset::Kes, 5_000_100).unwrap());
+        let wrong = PayoutStatus { money, ..status(PayoutState::Completed) };
+        let start = State::Accepted { hold: hold(), asks: 1 };
+        let (state, commands) = go(start.clone(), vec![Event::Told(wrong.clone())]);
+        assert_eq!((state, commands), (start.clone(), vec![Command::Emit("payout.amount_differs")]));
+        let (state, commands) = go(start, vec![Event::Answered(Outcome::Done(Some(wrong)))]);
+        assert_eq!(state.word(), "processing");
+        assert!(matches!(commands[..], [Command::Ask { .. }]));
     }
 
     #[test]

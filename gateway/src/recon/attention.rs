@@ -105,8 +105,8 @@ pub struct Failure {
 ///
 /// # Errors
 /// A fault.
-pub async fn failures(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<Vec<Failure>> {
-    let mut all = Vec::new();
+pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) -> Result<Vec<Failure>> {
+    let mut all = outside(tx, app, before, most).await?;
     for odd in inbox::odd(tx, before, most).await? {
         all.push(Failure {
             id: odd.id,
@@ -163,4 +163,26 @@ pub async fn failures(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<V
     all.sort_by_key(|failure| std::cmp::Reverse(failure.since));
     all.truncate(usize::try_from(most).unwrap_or(0));
     Ok(all)
+}
+
+/// Tokens are made and unmade by the escrow contract alone; what a stranger burned is a break `burned_outside`.
+async fn outside(
+    tx: &mut Tx,
+    app: &App,
+    before: DateTime<Utc>,
+    most: i64,
+) -> std::result::Result<Vec<Failure>, Fault> {
+    let network = app.chain.network();
+    let asset = app.config.book.asset();
+    let failures =
+        chain::outside(tx, &network.contract, before, most).await?.into_iter().map(|event| Failure {
+            id: Uuid::nil(),
+            kind: "chain",
+            subject: event.tx_hash,
+            what: if event.kind == "token_burn" { "burned_outside" } else { "minted_outside" }.into(),
+            reason: Some(format!("{} {}", asset.code(), decimal(asset, event.amount))),
+            since: event.closed_at,
+            next_action: "book the difference with an auditor: the chain has other tokens than the ledger",
+        });
+    Ok(failures.collect())
 }

@@ -53,7 +53,7 @@ async fn c2b(tx: &mut Tx, app: &App, callback: &Unjudged, raw: &[u8]) -> Result<
         Ok(heard) => heard,
         Err(bad) => return Ok(unreadable(bad.to_string())),
     };
-    let verdict = collection::judge(tx, app, callback.id, &heard).await?;
+    let verdict = collection::judge(tx, app, callback, &heard).await?;
     let reason = match &verdict {
         Verdict::Contradiction => Some("TransAmount: not the amount this receipt was booked with".into()),
         Verdict::WrongShortcode => Some("BusinessShortCode: not ours".into()),

@@ -387,6 +387,42 @@ pub async fn supply(tx: &mut Tx) -> Result<(i64, i64), Fault> {
     Ok((row.minted, row.burned))
 }
 
+/// Tokens that came into being or ceased to be beside the escrow contract.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    /// `token_mint` or `token_burn`.
+    pub kind: String,
+    /// The transaction.
+    pub tx_hash: String,
+    /// When its ledger closed.
+    pub closed_at: DateTime<Utc>,
+    /// Minor units.
+    pub amount: i64,
+}
+
+/// What strangers minted or burned, newest first, before `before`.
+///
+/// # Errors
+/// The database's.
+pub async fn outside(
+    tx: &mut Tx,
+    contract: &str,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<Vec<Outside>, Fault> {
+    Ok(sqlx::query_as!(
+        Outside,
+        "select kind, tx_hash, closed_at, amount from chain.event
+         where kind in ('token_mint', 'token_burn') and coalesce(effect ->> 'to', effect ->> 'from') <> $1
+           and closed_at < $2 order by closed_at desc limit $3",
+        contract,
+        before,
+        most
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
 /// A wish the contract refused.
 #[derive(Debug, Clone)]
 pub struct Refused {

@@ -71,7 +71,7 @@ pub(in crate::http) async fn failures(
     let mut tx = app.db.begin().await?;
     // Everything up to now: what carries a later time than our clock's has not happened yet.
     let before = before.unwrap_or_else(|| app.clock.now() + chrono::TimeDelta::seconds(1));
-    let rows = recon::failures(&mut tx, before, most(limit)).await?;
+    let rows = recon::failures(&mut tx, &app, before, most(limit)).await?;
     Ok(Json(Page::of(&app, "failures", limit, rows, |row| row.since.to_rfc3339())))
 }
 
