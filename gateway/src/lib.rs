@@ -17,4 +17,5 @@ pub mod privacy;
 pub mod recon;
 pub mod roles;
 pub mod trade;
+pub mod ussd;
 pub mod worker;

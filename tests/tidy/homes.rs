@@ -72,6 +72,7 @@ fn schemas_of(path: &str) -> Option<&'static [&'static str]> {
         _ if path.starts_with("gateway/src/privacy/") && is_store => Some(&["privacy"]),
         _ if path.starts_with("gateway/src/people/") && is_store => Some(&["people"]),
         _ if path.starts_with("gateway/src/trade/") && is_store => Some(&["trade"]),
+        _ if path.starts_with("gateway/src/ussd/") && is_store => Some(&["ussd"]),
         _ if path.starts_with("gateway/src/flows/") && is_store => Some(&["flow", "chain"]),
         _ if path.starts_with("gateway/src/recon/") && is_store => Some(&["recon", "flow", "chain"]),
         "gateway/src/inbox.rs" => Some(&["inbox"]),

@@ -157,9 +157,14 @@ pub async fn assign(tx: &mut Tx, app: &App, reference: &EscrowRef, employee: Par
 /// Not funded, funding not final (retryable), nobody assigned, or released already.
 pub async fn complete(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<Status> {
     let (terms, _) = State::load(tx, reference.as_str()).await?;
-    let fee = rules::fee(terms.amount, app.config.escrow_fee_bps).map_or(0, Money::minor);
+    let fee = fee(app, terms.amount);
     let state: State = drive(tx, app, reference.as_str(), Event::Complete { fee }).await?;
     Ok(state.status())
+}
+
+/// What we keep of an escrow of this amount when it is released, minor units. Told at creation.
+pub fn fee(app: &App, amount: Money) -> i64 {
+    rules::fee(amount, app.config.escrow_fee_bps).map_or(0, Money::minor)
 }
 
 /// Withdraws an escrow that nobody has paid into.

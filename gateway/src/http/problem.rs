@@ -68,7 +68,11 @@ struct Kind(&'static str, StatusCode, &'static str);
 
 /// An error on its way out.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(Box<Case>);
+
+/// What an error is made of.
+#[derive(Debug, Clone)]
+struct Case {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
@@ -81,7 +85,7 @@ pub struct Problem {
 /// What a handler answers.
 pub(crate) type Answer<T> = Result<T, Problem>;
 
-impl Problem {
+impl Case {
     fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
             kind,
@@ -93,6 +97,18 @@ impl Problem {
             header: None,
         }
     }
+}
+
+impl From<Case> for Problem {
+    fn from(case: Case) -> Self {
+        Self(Box::new(case))
+    }
+}
+
+impl Problem {
+    fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Case::new(kind, detail).into()
+    }
 
     /// There is no such path.
     pub(super) fn no_such_path() -> Self {
@@ -103,7 +119,7 @@ impl Problem {
     pub(super) fn wrong_method(allow: &str) -> Self {
         let kind = Kind("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
         let header = HeaderValue::from_str(allow).ok().map(|value| (ALLOW, value));
-        Self { header, ..Self::new(kind, format!("this path knows {allow}")) }
+        Case { header, ..Case::new(kind, format!("this path knows {allow}")) }.into()
     }
 
     /// The body is larger than any we expect.
@@ -128,13 +144,13 @@ impl Problem {
     pub(super) fn fields(errors: Vec<FieldError>) -> Self {
         let names: Vec<&str> = errors.iter().map(|error| error.pointer.trim_start_matches('/')).collect();
         let detail = format!("check {}", names.join(", "));
-        Self { errors, ..Self::new(kind(Code::BadField), detail) }
+        Case { errors, ..Case::new(kind(Code::BadField), detail) }.into()
     }
 
     /// Something of ours is not there yet.
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         let kind = Kind("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Try again");
-        Self { retryable: true, retry_after_s: Some(2), ..Self::new(kind, detail) }
+        Case { retryable: true, retry_after_s: Some(2), ..Case::new(kind, detail) }.into()
     }
 
     /// A defect of ours. What it was stands in the log.
@@ -158,7 +174,7 @@ impl Problem {
     /// The status it will have.
     #[cfg(test)]
     pub(super) fn status(&self) -> StatusCode {
-        self.kind.1
+        self.0.kind.1
     }
 }
 
@@ -203,14 +219,15 @@ impl Problem {
         let stateful = matches!(refusal.code, Code::WrongState | Code::NotYet) || !refusal.allowed.is_empty();
         let header = (refusal.code == Code::Unauthenticated)
             .then_some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"amana\"")));
-        Self {
+        Case {
             errors,
             allowed: stateful.then_some(refusal.allowed),
             retryable: matches!(refusal.code, Code::NotYet | Code::KeyInProgress | Code::TooMany),
             retry_after_s: refusal.retry_after_s,
             header,
-            ..Self::new(kind(refusal.code), detail)
+            ..Case::new(kind(refusal.code), detail)
         }
+        .into()
     }
 }
 
@@ -236,24 +253,25 @@ impl<T: Into<Error>> From<T> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Kind(code, status, title) = self.kind;
+        let case = *self.0;
+        let Kind(code, status, title) = case.kind;
         let document = Document {
             kind: format!("urn:amana:problem:{code}"),
             title,
             status: status.as_u16(),
-            detail: self.detail,
+            detail: case.detail,
             instance: instance(),
             code,
-            errors: self.errors,
-            allowed_transitions: self.allowed,
-            retryable: self.retryable,
+            errors: case.errors,
+            allowed_transitions: case.allowed,
+            retryable: case.retryable,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = case.header {
             response.headers_mut().insert(name, value);
         }
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(seconds) = case.retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response
@@ -277,22 +295,25 @@ mod tests {
         };
         let problem = Problem::from(taken);
         assert_eq!(problem.status(), StatusCode::CONFLICT);
-        assert_eq!((problem.errors[0].pointer.as_str(), problem.errors[0].code), ("/phone_number", "taken"));
+        assert_eq!(
+            (problem.0.errors[0].pointer.as_str(), problem.0.errors[0].code),
+            ("/phone_number", "taken")
+        );
 
         let soon = Problem::from(Refusal::new(Code::NotYet, "the chain has not confirmed").retry_after(5));
-        assert!(soon.retryable);
+        assert!(soon.0.retryable);
         assert_eq!(soon.into_response().headers()[RETRY_AFTER], "5");
 
         let wrong = Problem::from(
             Refusal::new(Code::WrongState, "job 1 is open").allowing(["assigned", "cancelled"]),
         );
-        assert_eq!(wrong.allowed.as_deref(), Some(&["assigned".to_owned(), "cancelled".to_owned()][..]));
+        assert_eq!(wrong.0.allowed.as_deref(), Some(&["assigned".to_owned(), "cancelled".to_owned()][..]));
     }
 
     #[test]
     fn faults_say_nothing_of_themselves() {
         let problem = Problem::from(Fault::Outside("a host name and a port".into()));
-        assert!(problem.retryable && !problem.detail.contains("host"));
+        assert!(problem.0.retryable && !problem.0.detail.contains("host"));
         assert_eq!(Problem::from(Fault::Stored("row 7".into())).status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

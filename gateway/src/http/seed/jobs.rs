@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use amana_ledger::id::PartyId;
 use amana_ledger::money::{Money, decimal};
-use amana_ledger::rules;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{ACCEPT_LANGUAGE, LOCATION};
@@ -20,6 +19,7 @@ use super::people::time;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Fault, Refusal};
+use crate::flows::entrust;
 use crate::http::Shared;
 use crate::http::body::{Body, Id, Query};
 use crate::http::page::{Page, PageQuery};
@@ -332,7 +332,7 @@ fn view(app: &App, job: Job, ids: &HashMap<PartyId, i64>) -> JobView {
         description: job.description,
         budget: job.budget.decimal(),
         currency: asset.code(),
-        fee: decimal(asset, rules::fee(job.budget, app.config.escrow_fee_bps).map_or(0, Money::minor)),
+        fee: decimal(asset, entrust::fee(app, job.budget)),
         status: job.status.word(),
         escrow_contract_id: job.reference.to_string(),
         escrow_status: job.escrow.state.status().word(),

@@ -2,68 +2,48 @@
 //!
 //! Invariant: a PIN is told once, in that message; registering again tells nothing and changes nothing.
 
-use amana_adapters::port::Msisdn;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use super::screens;
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::{Code, Error, Refusal, Result};
+use crate::error::{Code, Error, Result};
 use crate::outbox;
 use crate::people::pin::Pin;
 use crate::people::{self, Language, Name, NewPerson, PayoutMode, Person, Role, password, pin};
-
-/// A person whom a phone menu asked for their name.
-#[derive(Deserialize, ToSchema)]
-pub(crate) struct EnrolForm {
-    /// Their number, as the network gave it.
-    #[schema(example = "+254712345678")]
-    phone_number: String,
-    /// Given name.
-    first_name: String,
-    /// Family name.
-    last_name: String,
-    /// `employer` or `employee`.
-    user_type: String,
-    /// `en` (default) or `sw`.
-    language: Option<String>,
-}
+use amana_adapters::port::Msisdn;
 
 /// Who is registered now. The PIN is not here: it goes to the phone.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Enrolled {
-    /// Their id.
-    id: i64,
+#[derive(Debug, Clone, Copy)]
+pub struct Enrolled {
+    /// Their id at the edge.
+    pub id: i64,
     /// Their role.
-    user_type: &'static str,
+    pub role: Role,
     /// Whether this call did it.
-    pub(super) created: bool,
+    pub created: bool,
 }
 
-/// Registers by callback, once however often it is called.
-pub(super) async fn by_callback(app: &App, form: EnrolForm) -> Result<Enrolled> {
-    let phone =
-        Msisdn::parse(&form.phone_number).map_err(|bad| Refusal::field("phone_number", bad.to_string()))?;
-    let role = match form.user_type.as_str() {
-        "employer" => Role::Employer,
-        "employee" => Role::Employee,
-        _ => return Err(Refusal::field("user_type", "must be employer or employee").into()),
-    };
-    let first_name = Name::parse("first_name", &form.first_name)?;
-    let last_name = Name::parse("last_name", &form.last_name)?;
-    let language = Language::of(form.language.as_deref().unwrap_or("en"));
-    let new = new_person(role, phone.clone(), (first_name, last_name), language);
+/// Registers whom another system's phone menu has asked for their name; once, however often it is called.
+///
+/// # Errors
+/// The database's.
+pub async fn register(
+    app: &App,
+    role: Role,
+    phone: &Msisdn,
+    names: (Name, Name),
+    language: Language,
+) -> Result<Enrolled> {
+    let new = new_person(role, phone.clone(), names, language);
     let mut tx = app.db.begin().await?;
     match enrol(&mut tx, app, new).await {
         Ok(person) => {
             tx.commit().await?;
-            Ok(Enrolled { id: person.id, user_type: role.word(), created: true })
+            Ok(Enrolled { id: person.id, role, created: true })
         }
         Err(Error::Refused(refusal)) if refusal.code == Code::Exists => {
             drop(tx);
-            let known = known(app, &phone).await?.ok_or(refusal)?;
-            Ok(Enrolled { id: known.id, user_type: known.role.word(), created: false })
+            let known = known(app, phone).await?.ok_or(refusal)?;
+            Ok(Enrolled { id: known.id, role: known.role, created: false })
         }
         Err(error) => Err(error),
     }

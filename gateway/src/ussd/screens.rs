@@ -287,8 +287,8 @@ mod tests {
         let long =
             "Quite a long title of a job that somebody typed without looking at the end of it ".repeat(4);
         let most = cash(Asset::Kes, i64::MAX);
-        let many = cash(Asset::Kes, 999_999_999_99);
-        let lines = vec![line(&long, Asset::Kes, 999_999_999_99); 9];
+        let many = cash(Asset::Kes, 99_999_999_999);
+        let lines = vec![line(&long, Asset::Kes, 99_999_999_999); 9];
         let mut screens = vec![
             trouble().to_owned(),
             welcome(language),

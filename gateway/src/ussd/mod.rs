@@ -1,67 +1,40 @@
-//! The phone menu's door: `POST /api/ussd/` and `POST /api/ussd/register-callback/`.
+//! The phone menu: a conversation kept by us, one hop at a time.
 //!
-//! Invariant: the place in the menu is kept by us, not rebuilt from what was typed; a hop that comes twice
-//! is answered twice and done once. What was typed is never stored: a PIN is looked at and gone.
-//! Absent: screens (`screens.rs`), and where each key leads (`menu.rs`).
+//! Invariant: the place in the menu is kept by us, not rebuilt from what was typed; a hop that comes twice is
+//! answered twice and done once. What was typed is never stored: a PIN is looked at and gone.
+//! Absent: HTTP (`http/ussd.rs`), what the screens say (`screens.rs`), and where each key leads (`menu.rs`).
 
 mod enrol;
 mod menu;
 mod screens;
 mod store;
 
-use amana_adapters::africastalking::{UssdReply, UssdRequest, read_ussd};
-use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use amana_adapters::africastalking::{UssdReply, UssdRequest};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::Shared;
-use super::body::{Body, Raw};
-use super::problem::Answer;
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::{Fault, Refusal, Result};
+use crate::error::{Fault, Result};
 use crate::people::{self, Language, pin};
 use crate::privacy::Sealed;
-use enrol::{EnrolForm, Enrolled};
 use menu::{Desk, Place, Turn};
+
+pub use enrol::{Enrolled, register};
 
 /// How long a dropped call can be taken up again.
 const RESUME: TimeDelta = TimeDelta::minutes(10);
 
-/// Answers one hop of a call: a screen that goes on (`CON`) or ends (`END`).
-#[utoipa::path(post, path = "/api/ussd/", tag = "phones",
-    request_body(content = String, content_type = "application/x-www-form-urlencoded",
-        description = "sessionId, serviceCode, phoneNumber, networkCode, text"),
-    responses((status = 200, content_type = "text/plain", body = String)))]
-pub(super) async fn turn(State(app): State<Shared>, Raw(raw): Raw) -> Answer<Response> {
-    let request = read_ussd(&raw).map_err(|bad| Refusal::field(bad.field, bad.reason))?;
-    let reply = match hop(&app, &request).await {
-        Ok(reply) => reply,
+/// Answers one hop of a call, whatever happens: the gateway understands screens only, and an error would break
+/// the call off without a word.
+pub async fn answer(app: &App, request: &UssdRequest) -> UssdReply {
+    match hop(app, request).await {
+        Ok(reply) => reply.fit(),
         Err(error) => {
-            // The gateway understands screens only; a status would break the call off without a word.
             tracing::error!(target: "fault", %error, "a hop of the phone menu failed");
             UssdReply::End(screens::trouble().into())
         }
-    };
-    let text = reply.fit().render().unwrap_or_else(|_| format!("END {}", screens::trouble()));
-    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
-}
-
-/// Registers whom the phone menu of another system has asked for their name, and sends them a PIN.
-#[utoipa::path(post, path = "/api/ussd/register-callback/", tag = "phones", request_body = EnrolForm,
-    responses((status = 201, body = Enrolled),
-        (status = 200, description = "registered before", body = Enrolled)))]
-pub(super) async fn register_callback(
-    State(app): State<Shared>,
-    Body(form): Body<EnrolForm>,
-) -> Answer<(StatusCode, Json<Enrolled>)> {
-    let enrolled = enrol::by_callback(&app, form).await?;
-    let status = if enrolled.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(enrolled)))
+    }
 }
 
 /// What we remember of a call.
@@ -100,7 +73,7 @@ async fn hop(app: &App, request: &UssdRequest) -> Result<UssdReply> {
         }
         None => begin(&mut tx, app, &call, &desk).await?,
     };
-    answer(app, (tx, &mut call), &mut desk, (place, step)).await
+    follow(app, (tx, &mut call), &mut desk, (place, step)).await
 }
 
 /// Where a new call begins: at the menu, or with the offer to go on where the last one broke off.
@@ -114,7 +87,7 @@ async fn begin(tx: &mut Tx, app: &App, call: &Call<'_>, desk: &Desk<'_>) -> Resu
 }
 
 /// Follows the inputs not yet answered and shows where they lead.
-async fn answer(
+async fn follow(
     app: &App,
     (mut tx, call): (Tx, &mut Call<'_>),
     desk: &mut Desk<'_>,

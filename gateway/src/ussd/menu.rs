@@ -8,7 +8,6 @@ use amana_adapters::port::Msisdn;
 use amana_ledger::balance;
 use amana_ledger::chart::Account;
 use amana_ledger::money::Money;
-use amana_ledger::rules;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,7 +15,7 @@ use super::{Verdict, enrol, screens};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Fault, Result};
-use crate::flows::pay;
+use crate::flows::{entrust, pay};
 use crate::outbox;
 use crate::people::session::Caller;
 use crate::people::{self, Language, Name, Person, Role, pin};
@@ -132,12 +131,12 @@ impl<'a> Desk<'a> {
             (Place::LastName { hires, first_name }, name) => {
                 self.enrol(tx, hires, (first_name, name)).await?
             }
-            (Place::Home, key) => Turn::Go(self.from_home(key)),
-            (Place::Jobs { page }, key) => Turn::Go(self.from_jobs(tx, page, key).await?),
+            (Place::Home, key) => Turn::Go(self.leave_home(key)),
+            (Place::Jobs { page }, key) => Turn::Go(self.leave_jobs(tx, page, key).await?),
             (Place::Job { job }, "1") if self.releasable(tx, job).await? => Turn::Go(Place::Confirm { job }),
             (Place::Job { job }, "2") if self.hires() => Turn::Go(Place::HowToPay { job }),
             (Place::Confirm { job }, "1") => Turn::Go(Place::Pin { job }),
-            (Place::Work { page }, key) => Turn::Go(self.from_work(tx, page, key).await?),
+            (Place::Work { page }, key) => Turn::Go(self.leave_work(tx, page, key).await?),
             (Place::Offer { job }, "1") => self.apply(tx, job).await?,
             (Place::Money, "1") => Turn::Go(Place::Balance),
             (Place::Money, "2") => Turn::Go(Place::Payments),
@@ -182,7 +181,7 @@ impl<'a> Desk<'a> {
             Place::Confirm { job } => {
                 let job = self.job(tx, *job).await?;
                 let name = self.payee(tx, &job).await?;
-                let fee = rules::fee(job.budget, self.app.config.escrow_fee_bps).map_or(0, Money::minor);
+                let fee = entrust::fee(self.app, job.budget);
                 screens::confirm(language, &name, &cash(job.budget), &screens::cash(job.budget.asset, fee))
             }
             Place::Pin { .. } => screens::ask_pin(language),
@@ -255,7 +254,7 @@ impl<'a> Desk<'a> {
         }))
     }
 
-    fn from_home(&self, key: &str) -> Place {
+    fn leave_home(&self, key: &str) -> Place {
         match key {
             "1" => Place::Jobs { page: 0 },
             "2" if !self.hires() => Place::Work { page: 0 },
@@ -266,7 +265,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    async fn from_jobs(&self, tx: &mut Tx, page: usize, key: &str) -> Result<Place> {
+    async fn leave_jobs(&self, tx: &mut Tx, page: usize, key: &str) -> Result<Place> {
         let jobs = self.jobs(tx).await?;
         Ok(match picked(&jobs, page, key) {
             Picked::Job(job) => Place::Job { job },
@@ -274,7 +273,7 @@ impl<'a> Desk<'a> {
         })
     }
 
-    async fn from_work(&self, tx: &mut Tx, page: usize, key: &str) -> Result<Place> {
+    async fn leave_work(&self, tx: &mut Tx, page: usize, key: &str) -> Result<Place> {
         let jobs = trade::open_jobs(tx, LISTED).await?;
         Ok(match picked(&jobs, page, key) {
             Picked::Job(job) => Place::Offer { job },

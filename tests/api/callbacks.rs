@@ -1,0 +1,117 @@
+//! What rails send: broken, doubled, from the wrong place; and that they are always answered.
+
+use amana_gateway::people::Role;
+use serde_json::{Value, json};
+
+use crate::door::{Api, together};
+
+const ACK: &str = r#"{"ResultCode":0,"ResultDesc":"Success"}"#;
+
+fn confirmation(receipt: &str, reference: &str, amount: Value) -> Value {
+    json!({"TransactionType": "Pay Bill", "TransID": receipt, "TransTime": "20261120101530",
+        "TransAmount": amount, "BusinessShortCode": "600111", "BillRefNumber": reference, "InvoiceNumber": "",
+        "OrgAccountBalance": "1.00", "ThirdPartyTransID": "", "MSISDN": "254712345126", "FirstName": "GIVEN",
+        "MiddleName": "", "LastName": ""})
+}
+
+#[tokio::test]
+async fn fifty_identical_confirmations_are_one_deposit() {
+    let api = Api::open().await;
+    let (employer, _) = api.register("employer", "0712345001").await;
+    let (_, reference) = api.job(&employer, "50000.00").await;
+    api.world.settle().await;
+    let body = confirmation("UKK71XQ601", &reference, json!("50000.00"));
+    let replies = (0..50).map(|_| api.post("/api/callbacks/mpesa/deposit/", "", body.clone()));
+    for reply in together(replies.collect()).await {
+        assert_eq!((reply.status, reply.text.as_str()), (200, ACK));
+    }
+    api.world.settle().await;
+    let verdicts = api.world.verdicts().await;
+    assert_eq!(verdicts.iter().filter(|verdict| *verdict == "booked").count(), 1);
+    let escrow = api.get(&format!("/api/escrow/{reference}"), &employer).await.ok(200);
+    assert_eq!((escrow["status"].as_str(), escrow["agrees"].as_bool()), (Some("funded"), Some(true)));
+    assert_eq!(
+        (escrow["ledger"]["balance"].as_str(), escrow["chain"]["balance"].as_str()),
+        (Some("50000.00"), Some("50000.00"))
+    );
+    assert_eq!(escrow["deposits"].as_array().unwrap().len(), 1);
+    api.world.sound().await;
+}
+
+#[tokio::test]
+async fn odd_confirmations_are_answered_kept_and_credited_to_nobody() {
+    let api = Api::open().await;
+    let (employer, _) = api.register("employer", "0712345001").await;
+    let operator = api.staff(Role::Operator, "0712345002").await;
+    let (_, reference) = api.job(&employer, "50000.00").await;
+    let mut odd: Vec<Vec<u8>> = ["0", "-5", "5,000.00", "", "1e3"]
+        .map(|amount| confirmation("UKK71XQ602", &reference, json!(amount)).to_string().into_bytes())
+        .into();
+    for field in ["TransID", "TransAmount", "MSISDN", "BillRefNumber"] {
+        let mut body = confirmation("UKK71XQ603", &reference, json!("50000.00"));
+        body.as_object_mut().unwrap().remove(field);
+        odd.push(body.to_string().into_bytes());
+    }
+    let mut stranger = confirmation("UKK71XQ604", &reference, json!("50000.00"));
+    stranger["BusinessShortCode"] = json!("999999");
+    odd.push(stranger.to_string().into_bytes());
+    odd.extend([b"{\"TransID\":".to_vec(), b"\xff\xfe".to_vec(), Vec::new()]);
+    let many = odd.len();
+    for body in odd {
+        let reply = api
+            .send(("POST", "/api/callbacks/mpesa/deposit"), &[("content-type", "text/plain")], &body)
+            .await;
+        assert_eq!((reply.status, reply.text.as_str()), (200, ACK), "{body:?}");
+    }
+    let unknown = confirmation("UKK71XQ605", "ESCROW_NOSUCH99", json!("700.00"));
+    assert_eq!(api.post("/api/callbacks/c2b/anything/confirm", "", unknown).await.text, ACK);
+    api.world.settle().await;
+    assert_eq!(api.world.balance(&format!("escrow:{reference}")).await, "0.00");
+    assert_eq!(api.world.balance("suspense:mpesa:600111").await, "700.00");
+
+    let suspense = api.get("/v1/suspense", &operator).await.ok(200);
+    assert_eq!(suspense["data"][0]["receipt"], "UKK71XQ605");
+    assert_eq!(suspense["data"][0]["typed_reference"], "ESCROW_NOSUCH99");
+    let failures = api.get("/v1/failures?limit=100", &operator).await.ok(200);
+    assert_eq!(failures["data"].as_array().unwrap().len(), many, "{failures}");
+    assert!(failures["data"].as_array().unwrap().iter().all(|row| row["next_action"].is_string()));
+    for path in ["/v1/suspense", "/v1/failures", "/v1/events", "/v1/proof", "/v1/ledger/trial-balance"] {
+        api.get(path, &employer).await.problem(403, "forbidden");
+    }
+    let events = api.get("/v1/events?limit=100", &operator).await.ok(200);
+    assert!(events["data"].as_array().unwrap().iter().any(|event| event["name"] == "job.created"));
+    api.world.sound().await;
+}
+
+#[tokio::test]
+async fn validation_knows_our_references_and_is_never_in_the_way() {
+    let api = Api::open().await;
+    let (employer, _) = api.register("employer", "0712345001").await;
+    let (_, reference) = api.job(&employer, "50000.00").await;
+    let path = "/api/callbacks/c2b/anything/validate";
+    let code = async |reference: &str| {
+        let body = confirmation("UKK71XQ606", reference, json!("50000.00"));
+        api.post(path, "", body).await.ok(200)["ResultCode"].clone()
+    };
+    assert_eq!(code(&reference).await, "0");
+    assert_eq!(code(&reference.to_lowercase().replace('_', " ")).await, "0");
+    assert_eq!(code("ESCROW_NOSUCH99").await, "C2B00012");
+    assert_eq!(code("").await, "C2B00012");
+    assert_eq!(api.send(("POST", path), &[], b"{").await.ok(200)["ResultCode"], "0");
+}
+
+#[tokio::test]
+async fn a_payout_callback_must_be_signed() {
+    let api = Api::open().await;
+    let news = json!({"reference": "PAYOUT_1", "status": "completed"});
+    let path = "/api/callbacks/payouts/intersend/";
+    api.post(path, "", news.clone()).await.problem(401, "unauthenticated");
+    let signed = [
+        ("x-intersend-timestamp", "1795161600"),
+        ("x-intersend-signature", "sha256=00"),
+        ("content-type", "application/json"),
+    ];
+    api.send(("POST", path), &signed, news.to_string().as_bytes()).await.problem(401, "unauthenticated");
+    api.post("/api/callbacks/payouts/nobody/", "", news).await.problem(404, "not_found");
+    assert!(api.world.verdicts().await.is_empty(), "what is not signed is not kept");
+}

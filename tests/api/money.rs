@@ -1,0 +1,67 @@
+//! Our own money: keys that make calls once, and the books it lands in.
+
+use amana_gateway::people::Role;
+use serde_json::json;
+
+use crate::door::{Api, Reply, at_fault, together};
+
+async fn keyed(api: &Api, path: &str, (token, key): (&str, &str), body: &str) -> Reply {
+    let bearer = format!("Bearer {token}");
+    let mut headers = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
+    if !key.is_empty() {
+        headers.push(("idempotency-key", key));
+    }
+    api.send(("POST", path), &headers, body.as_bytes()).await
+}
+
+#[tokio::test]
+async fn a_key_makes_a_call_once() {
+    let api = Api::open().await;
+    let finance = api.staff(Role::Finance, "0712345001").await;
+    let auditor = api.staff(Role::Auditor, "0712345002").await;
+    let path = "/v1/floats:capital-in";
+    let body = json!({"float": "mpesa:600111", "amount": "1000.00", "currency": "KES"}).to_string();
+    keyed(&api, path, (&finance, ""), &body).await.problem(400, "idempotency_key_missing");
+    keyed(&api, path, (&auditor, "one"), &body).await.problem(403, "forbidden");
+    let first = keyed(&api, path, (&finance, "one"), &body).await;
+    let posted = first.ok(201);
+    assert_eq!(first.header("idempotency-replayed"), None);
+    let again = keyed(&api, path, (&finance, "one"), &body).await;
+    assert_eq!((again.ok(201), again.header("idempotency-replayed")), (posted, Some("true")));
+    let other = body.replace("1000.00", "2000.00");
+    keyed(&api, path, (&finance, "one"), &other).await.problem(422, "idempotency_key_reused");
+    let calls = (0..10).map(|_| keyed(&api, path, (&finance, "two"), &body));
+    let replies = together(calls.collect()).await;
+    assert!(replies.iter().all(|reply| reply.status == 201), "{replies:?}");
+    assert_eq!(api.world.balance("float:mpesa:600111").await, "2000.00");
+
+    for (field, body) in [
+        ("/float", json!({"float": "nowhere", "amount": "1.00", "currency": "KES"})),
+        ("/amount", json!({"float": "intersend", "amount": "-1.00", "currency": "KES"})),
+        ("/currency", json!({"float": "intersend", "amount": "1.00", "currency": "EGP"})),
+    ] {
+        let problem =
+            keyed(&api, path, (&finance, "three"), &body.to_string()).await.problem(422, "bad_field");
+        assert_eq!(at_fault(&problem), [field]);
+    }
+    let moved =
+        json!({"from": "mpesa:600111", "to": "intersend", "amount": "500.00", "currency": "KES"}).to_string();
+    let transfers = keyed(&api, "/v1/floats:move", (&finance, "four"), &moved).await.ok(201);
+    assert_eq!(transfers["transfers"].as_array().unwrap().len(), 2);
+    let short = moved.replace("500.00", "9999.00");
+    keyed(&api, "/v1/floats:move", (&finance, "five"), &short).await.problem(409, "ledger_refused");
+    assert_eq!(api.world.balance("float:intersend").await, "500.00");
+    keyed(&api, "/v1/payouts/PAYOUT_NOSUCH:retry", (&finance, "six"), "").await.problem(404, "not_found");
+    keyed(&api, "/v1/payouts/PAYOUT_NOSUCH:stop", (&finance, "six"), "").await.problem(404, "not_found");
+
+    let trial = api.get("/v1/ledger/trial-balance", &auditor).await.ok(200);
+    assert_eq!((trial["balanced"].as_bool(), trial["debits"].as_str()), (Some(true), Some("2000.00")));
+    let statement = api.get("/v1/ledger/accounts/float:mpesa:600111/statement", &auditor).await.ok(200);
+    assert_eq!(
+        (statement["closing"].as_str(), statement["lines"].as_array().unwrap().len()),
+        (Some("1500.00"), 3)
+    );
+    api.get("/v1/ledger/accounts/nonsense/statement", &auditor).await.problem(422, "bad_field");
+    assert_eq!(api.get("/v1/proof", &auditor).await.ok(200)["agrees"], true);
+    api.world.sound().await;
+}
