@@ -152,9 +152,6 @@ async fn follow(
         }
         Effect::Burned { amount, .. } => {
             let transfer = post(tx, app, rules::burn_final(intent, money(&terms.book, *amount)?)).await?;
-            if let Some(payout) = payout::awaiting_burn(tx, reference, *amount).await? {
-                drive::<Payout>(tx, app, &payout, PayoutEvent::Burned).await?;
-            }
             ("chain.burned", Some(transfer), None, None)
         }
         Effect::Cancelled { .. } => ("chain.cancelled", None, None, Some(EscrowEvent::Cancelled)),
@@ -165,6 +162,11 @@ async fn follow(
     let detail = Some(format!("ledger {} event {}", event.ledger, event.index));
     let noted = Step { transfer, receipt, tx_hash: Some(event.tx_hash.clone()), detail, ..Step::named(name) };
     step(tx, app, reference, noted).await?;
+    if let Effect::Burned { amount, .. } = &event.what
+        && let Some(payout) = payout::awaiting_burn(tx, reference, *amount).await?
+    {
+        drive::<Payout>(tx, app, &payout, PayoutEvent::Burned).await?;
+    }
     if let Some(next) = next {
         drive::<Escrow>(tx, app, reference.as_str(), next).await?;
     }

@@ -3,6 +3,7 @@
 //! Invariant: the demo knows nothing the API does not tell; it moves no money but by calls a customer could make. It
 //! ends with an error unless float, ledger and chain agree.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use amana_adapters::http::Client;
@@ -43,23 +44,41 @@ pub struct Stage<'a> {
 /// # Errors
 /// The first step that did not do what it must, by name.
 pub async fn play(stage: &Stage<'_>) -> Result<String, DemoError> {
-    let bar = ProgressBar::new(9);
+    let bar = ProgressBar::new(10);
     if let Ok(style) = ProgressStyle::with_template("  {pos}/{len} {wide_msg}") {
         bar.set_style(style);
     }
-    let told = steps(stage, &bar).await;
-    bar.finish_and_clear();
-    told
+    let steps = Steps { bar, done: Mutex::default() };
+    let told = play_steps(stage, &steps).await;
+    steps.bar.finish_and_clear();
+    // Where no terminal shows progress as it happens, the steps are part of the story.
+    let done = steps.done.into_inner().unwrap_or_default();
+    told.map(|story| if steps.bar.is_hidden() { done + &story } else { story })
 }
 
-async fn steps(stage: &Stage<'_>, bar: &ProgressBar) -> Result<String, DemoError> {
+/// What was done so far, shown at once and kept.
+struct Steps {
+    bar: ProgressBar,
+    done: Mutex<String>,
+}
+
+impl Steps {
+    fn next(&self, text: &str) {
+        let line = format!("  • {text}");
+        self.bar.println(&line);
+        self.bar.inc(1);
+        if let Ok(mut done) = self.done.lock() {
+            done.push_str(&line);
+            done.push('\n');
+        }
+    }
+}
+
+async fn play_steps(stage: &Stage<'_>, steps: &Steps) -> Result<String, DemoError> {
     let api = Api::new(stage.http.clone(), stage.api);
     let auditor = log_in(&api, stage.auditor).await?;
     let finance = log_in(&api, stage.finance).await?;
-    let next = |text: String| {
-        bar.println(format!("  • {text}"));
-        bar.inc(1);
-    };
+    let next = |text: String| steps.next(&text);
 
     let employer = register(&api, "employer", "0712345126").await?;
     next("an employer registers".into());
@@ -75,6 +94,7 @@ async fn steps(stage: &Stage<'_>, bar: &ProgressBar) -> Result<String, DemoError
     let escrow = format!("/api/escrow/{reference}");
     wait(&auditor, &escrow, |now| now["is_funded"] == true).await?;
     next(format!("the employer pays the paybill, M-Pesa receipt {RECEIPT}: funded on chain"));
+    next(tell::in_between(&auditor.get("/v1/proof").await?)?);
 
     let body = json!({ "from": "mpesa:600111", "to": "intersend", "amount": BUDGET, "currency": "KES" });
     finance.post_once("/v1/floats:move", "demo-float-move", &body).await?;

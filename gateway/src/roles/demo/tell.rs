@@ -46,6 +46,22 @@ pub(super) async fn story(auditor: &Api, reference: &str) -> Result<String, Demo
     Ok(out)
 }
 
+/// The proof in one line, while money lies in escrow.
+pub(super) fn in_between(proof: &Value) -> Result<String, DemoError> {
+    let lines = list(proof, "/lines")?;
+    let amount = |term: &str| {
+        let line =
+            lines.iter().find(|line| line["term"].as_str().is_some_and(|found| found.starts_with(term)));
+        line.and_then(|line| line["amount"].as_str()).unwrap_or("?")
+    };
+    if proof["agrees"] != true {
+        return Err(DemoError(format!("float, ledger and chain do not agree: {}", proof["differences"])));
+    }
+    let (float, own) = (amount("float on the rails"), amount("the platform's own cash"));
+    let (owed, exist) = (amount("owed in tokens"), amount("tokens on chain"));
+    Ok(format!("float {float} less our own {own} is {owed} owed in tokens; on chain are {exist}"))
+}
+
 fn steps(trace: &Value) -> Result<String, DemoError> {
     let mut rows = Vec::new();
     for step in list(trace, "/steps")? {
