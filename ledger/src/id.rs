@@ -448,7 +448,7 @@ mod tests {
     #[test]
     fn deposit_ids_keep_their_parts_apart() {
         assert_ne!(deposit_id("mpesa", "600111", "R1"), deposit_id("mpesa", "60011", "1R1"));
-        let mut literal = b"amana:deposit:v1\0mpesa\0600111\0RKTQDM7W6S".to_vec();
+        let mut literal = b"amana:deposit:v1\0mpesa\x00600111\0RKTQDM7W6S".to_vec();
         assert_eq!(deposit_id("mpesa", "600111", "RKTQDM7W6S"), sha256(&[&literal]));
         literal.push(0);
         assert_ne!(deposit_id("mpesa", "600111", "RKTQDM7W6S"), sha256(&[&literal]));

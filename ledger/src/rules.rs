@@ -241,3 +241,122 @@ pub fn burn_final(intent: Intent, amount: Money) -> Transfer {
 pub fn reversal(intent: Intent, of: TransferId) -> Transfer {
     Transfer { reverses: Some(of), ..intent.transfer(Event::Reversal, vec![]) }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::chart::{Kind, Side};
+    use crate::money::Asset;
+    use uuid::Uuid;
+
+    fn kes(minor: i64) -> Money {
+        Money::new(Asset::Kes, minor).unwrap()
+    }
+
+    fn intent() -> Intent {
+        let id = TransferId(Uuid::from_u128(1));
+        Intent::new(id, &BookId::parse("kenya:KES").unwrap(), IdempotencyKey::of(id))
+    }
+
+    /// One of each rule that posts, holds settled as if what they hold were posted.
+    fn one_of_each() -> Vec<Transfer> {
+        let (till, rail) = (Shortcode::parse("600111").unwrap(), Rail::parse("intersend").unwrap());
+        let escrow = || EscrowRef::parse("ESCROW_000000000").unwrap();
+        let (float, party) = (Account::FloatRail(rail.clone()), PartyId(Uuid::from_u128(2)));
+        let paid = Paid { amount: kes(90), tariff: Some(kes(3)), last: true };
+        let split = || (Some((escrow(), kes(70))), Some((party, kes(30))));
+        let ((to_escrow, excess), (matched, rest)) = (split(), split());
+        vec![
+            capital_in(intent(), float.clone(), kes(100)),
+            float_move_out(intent(), Account::FloatMpesa(till.clone()), kes(100)),
+            float_move_in(intent(), float, kes(100)),
+            collection_booked(intent(), &till, to_escrow, excess),
+            collection_suspended(intent(), &till, kes(100)),
+            suspense_booked(intent(), &till, matched, rest),
+            employer_funded(intent(), party, escrow(), kes(100)),
+            mint_final(intent(), kes(100)),
+            released(intent(), escrow(), party, kes(98), Some(kes(2))),
+            refunded(intent(), escrow(), party, kes(100)),
+            cancelled(intent(), escrow(), party, kes(100)),
+            payout_paid(intent(), TransferId(Uuid::from_u128(3)), &rail, paid),
+            burn_final(intent(), kes(100)),
+        ]
+    }
+
+    /// What a transfer adds to the accounts of the kinds, each on its normal side.
+    fn moved(transfer: &Transfer, kinds: &[Kind]) -> i64 {
+        let mut postings = transfer.postings.clone();
+        if let Some(HoldAct::Settle { part: Some(part), .. }) = &transfer.hold {
+            let (from, rail) = (Account::Employee(PartyId(Uuid::nil())), Rail::parse("intersend").unwrap());
+            postings.push(posting(from, Account::FloatRail(rail), *part));
+        }
+        let side = |account: &Account, side: Side, amount: i64| {
+            let kind = account.kind();
+            let sign = if kind.side() == side { amount } else { -amount };
+            if kinds.contains(&kind) { sign } else { 0 }
+        };
+        let one = |posting: &Posting| {
+            let amount = posting.money.minor();
+            side(&posting.debit, Side::Debit, amount) + side(&posting.credit, Side::Credit, amount)
+        };
+        postings.iter().map(one).sum()
+    }
+
+    #[test]
+    fn every_rule_keeps_the_proof() {
+        for transfer in one_of_each() {
+            let moved = |kinds: &[Kind]| moved(&transfer, kinds);
+            let floats = moved(&[Kind::FloatMpesa, Kind::FloatRail, Kind::ClearingFloat]);
+            let own = moved(&[Kind::Capital, Kind::FeeIncome]) - moved(&[Kind::Tariff]);
+            let not_minted = moved(&[Kind::SuspenseMpesa, Kind::Employer]);
+            let issued = moved(&[Kind::OnchainIssued]);
+            assert_eq!(floats - own - not_minted, issued, "{:?}", transfer.event);
+            let (minting, burning) = (moved(&[Kind::ClearingMint]), moved(&[Kind::ClearingBurn]));
+            assert_eq!(issued - minting + burning, moved(&[Kind::OnchainSupply]), "{:?}", transfer.event);
+            // What is owed in tokens is what escrows and employees are owed.
+            assert_eq!(moved(&[Kind::Escrow, Kind::Employee]), issued, "{:?}", transfer.event);
+        }
+    }
+
+    #[test]
+    fn every_event_has_its_rule() {
+        let hold = payout_hold(intent(), PartyId(Uuid::nil()), &Rail::parse("intersend").unwrap(), kes(1));
+        let of = TransferId(Uuid::nil());
+        let ends = [payout_failed(intent(), of), payout_expired(intent(), of), reversal(intent(), of), hold];
+        let said: Vec<Event> = one_of_each().iter().chain(&ends).map(Transfer::event).collect();
+        assert!(Event::ALL.iter().all(|event| said.contains(event)), "{said:?}");
+        assert_eq!(said.len(), Event::ALL.len());
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_what_is_asked_and_of_nothing_else() {
+        let capital =
+            |intent: Intent, minor| capital_in(intent, Account::FeeIncome, kes(minor)).fingerprint();
+        let other = TransferId(Uuid::from_u128(9));
+        let renamed = Intent { id: other, key: IdempotencyKey::of(other), ..intent() };
+        assert_eq!(capital(intent(), 5), capital(renamed, 5));
+        let mut seen = vec![
+            capital(intent(), 5),
+            capital(intent(), 6),
+            capital(intent().effective_at(DateTime::UNIX_EPOCH), 5),
+            capital(intent().external(ExternalRef::new("a", "b", "c")), 5),
+            capital(intent().external(ExternalRef::new("ab", "", "c")), 5),
+            float_move_out(intent(), Account::FeeIncome, kes(5)).fingerprint(),
+            payout_failed(intent(), other).fingerprint(),
+            payout_expired(intent(), other).fingerprint(),
+            reversal(intent(), other).fingerprint(),
+        ];
+        let (all, _) = (seen.len(), seen.sort());
+        seen.dedup();
+        assert_eq!(seen.len(), all);
+    }
+
+    #[test]
+    fn fees_round_down() {
+        assert_eq!(fee(kes(9_999), 100), Some(kes(99)));
+        assert_eq!(fee(kes(99), 100), None);
+        assert_eq!(fee(kes(i64::MAX), 10_000), Some(kes(i64::MAX)));
+        assert_eq!(fee(kes(5), 0), None);
+    }
+}

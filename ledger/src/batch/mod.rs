@@ -6,6 +6,9 @@
 
 mod receipt;
 mod root;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod totals;
 
 use std::collections::{HashMap, HashSet};
