@@ -1,7 +1,8 @@
 //! `amana bench`: transfers posted a second through the write door, beside a plain `INSERT` of as many rows.
 //!
-//! Absolute figures move twofold with whatever else the machine does; so both run in turns, round by round, the
-//! medians are shown, and the ratio is the figure that means something. One connection, one commit a batch.
+//! Absolute figures move twofold with whatever else the machine does; so both run in turns, round by round,
+//! the medians are shown, and the ratio is the figure that means something. One connection, one commit a
+//! batch.
 //!
 //! Absent: floats. Rates are whole numbers, ratios are per cent.
 
@@ -23,7 +24,8 @@ const SIZES: [usize; 3] = [1, 64, 1024];
 const ROUNDS: usize = 5;
 /// How long one side runs in one round.
 const TURN: Duration = Duration::from_millis(700);
-/// Employers the transfers are spread over; all of them credit against one float, the hottest account there is.
+/// Employers the transfers are spread over; all of them credit against one float, the hottest account there
+/// is.
 const EMPLOYERS: usize = 1_000;
 
 /// One size's medians.
@@ -47,7 +49,10 @@ pub struct Figures(pub Vec<Figure>);
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "one connection, one commit a batch, medians of {ROUNDS} interleaved rounds of {TURN:?}")?;
+        writeln!(
+            f,
+            "one connection, one commit a batch, medians of {ROUNDS} interleaved rounds of {TURN:?}"
+        )?;
         let employers = format!("{EMPLOYERS} accounts and one hot one");
         writeln!(f, "a transfer: checked, numbered, sealed, balances kept ({employers})")?;
         writeln!(f, "a plain row: insert into a table with a primary key and an index on each account\n")?;
@@ -76,9 +81,9 @@ pub struct Ground<'a> {
     pub rng: &'a dyn Rng,
 }
 
-/// Measures, in a book of its own that stays (`bench:KES`) and a table that does not (`bench.plain`). The pool
-/// is one that may make a schema: the owner's or a superuser's, of a migrated database nobody else uses. Takes
-/// about half a minute; the answer's `Display` is the table to print.
+/// Measures, in a book of its own that stays (`bench:KES`) and a table that does not (`bench.plain`). The
+/// pool is one that may make a schema: the owner's or a superuser's, of a migrated database nobody else
+/// uses. Takes about half a minute; the answer's `Display` is the table to print.
 ///
 /// # Errors
 /// [`Fault`] when the database fails, or a transfer of the run does not land.
