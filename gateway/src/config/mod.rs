@@ -164,22 +164,10 @@ impl Config {
         let mut reader = Reader::new(environment);
         let config = reader.config(rails);
         reader.forbid_loaded(&["AMANA_STELLAR_ADMIN_SECRET", "AMANA_STELLAR_ARBITER_SECRET"]);
-        let open = config.as_ref().is_some_and(|config| config.mpesa.is_open());
-        if rails == Rails::Real && open {
-            let why = "anybody could claim that money came: set this or AMANA_MPESA_PATH_TOKEN";
-            reader.problem("AMANA_MPESA_ALLOW", why);
-        }
         match config {
             Some(config) if reader.problems.is_empty() => Ok(config),
             _ => Err(ConfigError(reader.problems)),
         }
-    }
-}
-
-impl Mpesa {
-    /// Whether a callback is accepted from anywhere at a path everybody knows.
-    fn is_open(&self) -> bool {
-        self.allow.is_none() && self.path_token.is_none()
     }
 }
 
@@ -312,7 +300,7 @@ impl<'a> Reader<'a> {
         let book: Option<BookId> = self.get("AMANA_BOOK", parsed);
         let escrow_fee_bps = self.get("AMANA_ESCROW_FEE_BPS", fee_bps);
         let auth = self.auth();
-        let mpesa = self.mpesa(book.as_ref());
+        let mpesa = self.mpesa(book.as_ref(), rails);
         let stellar = self.stellar();
         let intersend = self.intersend();
         let africastalking = self.africastalking(rails);
@@ -340,10 +328,14 @@ impl<'a> Reader<'a> {
         Some(Auth { access_s: access_s?, refresh_s: refresh_s? })
     }
 
-    fn mpesa(&mut self, book: Option<&BookId>) -> Option<Mpesa> {
+    fn mpesa(&mut self, book: Option<&BookId>, rails: Rails) -> Option<Mpesa> {
         let shortcode = self.get("AMANA_MPESA_SHORTCODE", parsed);
         let allow = self.optional("AMANA_MPESA_ALLOW", AllowList::parse);
         let path_token = self.optional("AMANA_MPESA_PATH_TOKEN", value::token);
+        if rails == Rails::Real && allow == Some(None) && path_token == Some(None) {
+            let why = "anybody could claim that money came: set this or AMANA_MPESA_PATH_TOKEN";
+            self.problem("AMANA_MPESA_ALLOW", why);
+        }
         let trusted_hops = self.get("AMANA_TRUSTED_HOPS", parsed);
         let asset = book?.asset();
         let verify = self.get("AMANA_MPESA_VERIFY", |text| Verify::parse(asset, text));
