@@ -1,8 +1,8 @@
 -- Personal data and secrets at rest.
 --
 -- Whatever names a person (phones, raw callbacks, message bodies) is stored as {key_id, nonce, ciphertext}.
--- Each data key is itself encrypted ("wrapped") under the master key, which never enters the database.
--- A person has one key; a raw body has a key of its own, because it is stored before anybody knows whose it is.
+-- Each data key is itself encrypted ("wrapped") under the master key, which never enters the database. A
+-- person has one key; a raw body has a key of its own, because it is stored before anybody knows whose it is.
 -- Destroying a key (wrapped := null) makes every byte sealed under it unreadable, backups included.
 
 create schema privacy;
@@ -12,7 +12,8 @@ create type privacy.sealed as (key_id uuid, nonce bytea, ciphertext bytea);
 
 create table privacy.data_key (
     id           uuid primary key,
-    -- The person the key belongs to, once known. Destroying a person's data destroys all keys with this party.
+    -- The person the key belongs to, once known. Destroying a person's data destroys all keys with this
+    -- party.
     party        uuid,
     wrapped      bytea,
     created_at   timestamptz not null,

@@ -1,5 +1,6 @@
--- Money in motion: what we heard (inbox), what we must say (outbox), what is under way (flow), what the chain did
--- (chain), and what happened in words (event). None of these tables holds a balance: balances live in the ledger.
+-- Money in motion: what we heard (inbox), what we must say (outbox), what is under way (flow), what the chain
+-- did (chain), and what happened in words (event). None of these tables holds a balance: balances live in the
+-- ledger.
 
 ---------------------------------------------------------------------------------------------------------- inbox
 -- Hear once. A callback is stored raw before anybody judges it, so nothing a rail sends is ever lost.
@@ -39,7 +40,8 @@ create table inbox.idempotency (
 grant select, insert, update, delete on inbox.idempotency to amana_app;
 
 --------------------------------------------------------------------------------------------------------- outbox
--- Say at least once. A row is written in the transaction that decided it; a worker says it and writes the answer.
+-- Say at least once. A row is written in the transaction that decided it; a worker says it and writes the
+-- answer.
 create schema outbox;
 grant usage on schema outbox to amana_app, amana_reader;
 
@@ -182,7 +184,8 @@ create table chain.intent (
 );
 create index intent_open on chain.intent (due_at) where status = 'open';
 
--- What we sent: the signed bytes are stored before the first send, so that sending again sends the same bytes.
+-- What we sent: the signed bytes are stored before the first send, so that sending again sends the same
+-- bytes.
 create table chain.attempt (
     intent       uuid not null references chain.intent (id),
     no           integer not null,

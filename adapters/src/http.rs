@@ -75,7 +75,12 @@ impl Call {
     }
 
     /// A PATCH of exactly these bytes.
-    pub fn patch(peer: &'static str, url: impl Into<String>, content_type: &'static str, body: Vec<u8>) -> Self {
+    pub fn patch(
+        peer: &'static str,
+        url: impl Into<String>,
+        content_type: &'static str,
+        body: Vec<u8>,
+    ) -> Self {
         Self { method: Method::PATCH, ..Self::post(peer, url, content_type, body) }
     }
 

@@ -1,8 +1,9 @@
 //! Hear once: providers' callbacks, stored raw before anybody judges them, and callers' idempotency keys.
 //!
-//! Invariant: a callback is committed before it is answered, and judged exactly once, in the transaction that does what
-//! follows from it. What cannot be read is kept and shown, never dropped.
-//! Absent: signatures, which the door checks over the raw bytes before it stores; judging (`worker/judge.rs`).
+//! Invariant: a callback is committed before it is answered, and judged exactly once, in the transaction that
+//! does what follows from it. What cannot be read is kept and shown, never dropped.
+//! Absent: signatures, which the door checks over the raw bytes before it stores; judging
+//! (`worker/judge.rs`).
 
 use amana_ledger::id::{PartyId, uuid_v7};
 use chrono::{DateTime, Utc};
@@ -124,7 +125,8 @@ pub async fn judged(tx: &mut Tx, app: &App, id: Uuid, judged: &Judged) -> std::r
     Ok(())
 }
 
-/// Puts a callback back after a pass that failed: 1 s, doubling, at most 5 minutes. The others go on meanwhile.
+/// Puts a callback back after a pass that failed: 1 s, doubling, at most 5 minutes. The others go on
+/// meanwhile.
 ///
 /// # Errors
 /// The database's.
@@ -186,8 +188,8 @@ pub enum Begin {
     Answered(u16, Value),
 }
 
-/// Begins a call that brought an idempotency key. The row is part of the caller's transaction: if that rolls back, the
-/// key is free again.
+/// Begins a call that brought an idempotency key. The row is part of the caller's transaction: if that rolls
+/// back, the key is free again.
 ///
 /// # Errors
 /// The key was used with another body, or its first call is still being answered.

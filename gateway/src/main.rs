@@ -150,7 +150,8 @@ async fn serve_embedded(environment: Environment) -> Result<(), Failure> {
     Ok(deployment.stop().await?)
 }
 
-/// The demo's deployment is its own, wherever there is room, whatever the environment says, and gone afterwards.
+/// The demo's deployment is its own, wherever there is room, whatever the environment says, and gone
+/// afterwards.
 async fn play() -> Result<(), Failure> {
     let means = means()?;
     let mut stop = stop_signal()?;

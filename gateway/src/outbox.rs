@@ -1,7 +1,8 @@
-//! Say at least once: what must leave the house is written in the transaction that decided it, and said by a worker.
+//! Say at least once: what must leave the house is written in the transaction that decided it, and said by a
+//! worker.
 //!
-//! Invariant: a message is leased in a transaction of its own before it is said, so a crash in between is seen: a text
-//! message is then said again, a payout instruction is not, it is asked about.
+//! Invariant: a message is leased in a transaction of its own before it is said, so a crash in between is
+//! seen: a text message is then said again, a payout instruction is not, it is asked about.
 //! Absent: saying it (`worker/say.rs`); wishes for the chain, which have their own rows (`flows/chain.rs`).
 
 use amana_adapters::port::Msisdn;
@@ -16,7 +17,8 @@ use crate::error::Fault;
 use crate::people;
 use crate::privacy::Sealed;
 
-/// How long a message is ours to say before another worker may take it up, seconds. Longer than any deadline of `http`.
+/// How long a message is ours to say before another worker may take it up, seconds. Longer than any deadline
+/// of `http`.
 const LEASE_S: i64 = 90;
 
 #[derive(Serialize, Deserialize)]

@@ -1,4 +1,5 @@
-//! A server between the adapter and the network that loses things, and a worker that comes through all the same.
+//! A server between the adapter and the network that loses things, and a worker that comes through all the
+//! same.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
-//! The gateway against a world that fails: processes killed between any two commits, steps repeated, answers lost.
+//! The gateway against a world that fails: processes killed between any two commits, steps repeated, answers
+//! lost.
 
 mod crash;
 mod seeds;

@@ -1,7 +1,8 @@
-//! Any seed: several jobs at once over rails that misbehave by chance, with processes killed by chance, in an order set by
-//! chance. Whatever happens, in the end every shilling is where it belongs.
+//! Any seed: several jobs at once over rails that misbehave by chance, with processes killed by chance, in an
+//! order set by chance. Whatever happens, in the end every shilling is where it belongs.
 //!
-//! `seeds.txt` keeps every seed that once failed; each run plays those and a few it picks from the day's code.
+//! `seeds.txt` keeps every seed that once failed; each run plays those and a few it picks from the day's
+//! code.
 
 use amana_adapters::sim::When;
 use amana_gateway::app::App;

@@ -1,5 +1,5 @@
-//! One world a test: a fresh database, an embedded network with token and contract, simulated rails, and the gateway
-//! itself, under a clock that moves only when told and chance that repeats.
+//! One world a test: a fresh database, an embedded network with token and contract, simulated rails, and the
+//! gateway itself, under a clock that moves only when told and chance that repeats.
 //!
 //! Invariant: nothing here outlives the world, and no two worlds share anything but the Postgres process.
 

@@ -67,13 +67,13 @@ const BANS: [Ban; 6] = [
     },
     Ban {
         folder: "gateway/src/",
-        except: &["gateway/src/embedded/", "gateway/src/demo"],
+        except: &["gateway/src/embedded/"],
         paths: &["amana_localnet"],
         why: "the local network is the embedded mode's",
     },
     Ban {
         folder: "gateway/src/",
-        except: &["gateway/src/http/", "gateway/src/main.rs", "gateway/src/embedded/", "gateway/src/demo"],
+        except: &["gateway/src/http/", "gateway/src/roles/"],
         paths: &["crate::http", "axum"],
         why: "only the doors and the wiring know HTTP",
     },

@@ -75,6 +75,7 @@ fn schemas_of(path: &str) -> Option<&'static [&'static str]> {
         _ if path.starts_with("gateway/src/ussd/") && is_store => Some(&["ussd"]),
         _ if path.starts_with("gateway/src/flows/") && is_store => Some(&["flow", "chain"]),
         _ if path.starts_with("gateway/src/recon/") && is_store => Some(&["recon", "flow", "chain"]),
+        "gateway/src/http/ussd/store.rs" => Some(&["ussd"]),
         "gateway/src/inbox.rs" => Some(&["inbox"]),
         "gateway/src/outbox.rs" => Some(&["outbox"]),
         "gateway/src/events.rs" => Some(&["event"]),

@@ -105,8 +105,8 @@ impl Stellar {
         self.signers.delegate.address()
     }
 
-    /// What does not fit between our configuration and the chain: another network, another contract's roles, token or
-    /// unit. `None` when all fits. Ask before the first instruction.
+    /// What does not fit between our configuration and the chain: another network, another contract's roles,
+    /// token or unit. `None` when all fits. Ask before the first instruction.
     ///
     /// # Errors
     /// When the server cannot be asked or understood.

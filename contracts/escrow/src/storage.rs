@@ -248,8 +248,8 @@ pub(crate) fn set_agreement(env: &Env, reference: &BytesN<32>, agreement: &Agree
     env.storage().instance().extend_ttl_with_limits(INSTANCE_DAYS * DAY, DAY, INSTANCE_STEP_DAYS * DAY);
 }
 
-/// Ledgers from now until the grace past `expiry`, or past now if that is later, ends; no more than the network
-/// allows.
+/// Ledgers from now until the grace past `expiry`, or past now if that is later, ends; no more than the
+/// network allows.
 fn ledgers_past(env: &Env, expiry: u64) -> u32 {
     let ahead = expiry.saturating_sub(env.ledger().timestamp()) / LEDGER_S;
     let ledgers = ahead.saturating_add(u64::from(GRACE_DAYS * DAY));

@@ -1,7 +1,7 @@
 //! Everything `amana serve --embedded` brings along: a private Postgres, a local network, the other sides.
 //!
-//! Invariant: what it starts it stops, and nothing is left running. With a folder, everything it made is there again
-//! at the next start; without one, everything is gone.
+//! Invariant: what it starts it stops, and nothing is left running. With a folder, everything it made is
+//! there again at the next start; without one, everything is gone.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -98,7 +98,8 @@ impl Embedded {
         Ok(Self { cluster, sides, secrets })
     }
 
-    /// The environment in which the gateway finds all of it; what `environment` said about these things is replaced.
+    /// The environment in which the gateway finds all of it; what `environment` said about these things is
+    /// replaced.
     pub fn environment(&self, mut environment: Environment) -> (Environment, Rails) {
         environment.set("DATABASE_URL", self.cluster.url("amana_app", DATABASE));
         self.sides.describe(&self.secrets, &mut environment);
@@ -166,7 +167,8 @@ pub fn default_folder(user_data: Option<&Path>) -> PathBuf {
 /// What the platform has parked at the payout rail at the start, KES minor units: its opening capital.
 pub const RAIL_FLOAT: i64 = 100_000_000;
 
-/// The pause of the rail before each piece of news, so that a person can watch a payout pass through its states.
+/// The pause of the rail before each piece of news, so that a person can watch a payout pass through its
+/// states.
 pub const PACE: Duration = Duration::from_millis(150);
 
 /// The database, created if new, with every migration in it.

@@ -1,7 +1,7 @@
 //! The embedded mode's people, one a role, and the capital the platform opens with.
 //!
-//! Invariant: made once; a second start finds them. Their log-ins are no secret and exist only here: a stack beside
-//! real rails has neither these people nor this money.
+//! Invariant: made once; a second start finds them. Their log-ins are no secret and exist only here: a stack
+//! beside real rails has neither these people nor this money.
 
 use amana_adapters::port::Msisdn;
 use amana_ledger::chart::{Account, Rail};

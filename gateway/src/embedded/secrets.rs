@@ -1,7 +1,9 @@
-//! The embedded mode's secrets: made by chance at the first start, one file each, readable by their owner alone.
+//! The embedded mode's secrets: made by chance at the first start, one file each, readable by their owner
+//! alone.
 //!
-//! Invariant: a secret once written is never replaced, or the data sealed and the contract signed with it were lost.
-//! The keys of the contract's admin and arbiter are written for whoever will need them and never read back here.
+//! Invariant: a secret once written is never replaced, or the data sealed and the contract signed with it
+//! were lost. The keys of the contract's admin and arbiter are written for whoever will need them and never
+//! read back here.
 
 use std::fs;
 use std::io::{self, Write as _};

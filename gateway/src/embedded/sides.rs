@@ -1,6 +1,8 @@
-//! The other sides, made of paper: a local network with token and contract on it, a payout rail, a text vendor.
+//! The other sides, made of paper: a local network with token and contract on it, a payout rail, a text
+//! vendor.
 //!
-//! Invariant: our side reaches them as it would reach the real ones, through addresses and keys in its environment.
+//! Invariant: our side reaches them as it would reach the real ones, through addresses and keys in its
+//! environment.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

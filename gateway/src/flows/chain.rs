@@ -7,8 +7,8 @@
 //!                                                   └─ failed             → a new attempt says why
 //! ```
 //!
-//! Invariant: signed bytes and their hash are committed before the first send; a new attempt is built only after the
-//! old one can never be applied. A wish about an escrow waits for that escrow's earlier ones.
+//! Invariant: signed bytes and their hash are committed before the first send; a new attempt is built only
+//! after the old one can never be applied. A wish about an escrow waits for that escrow's earlier ones.
 //! Absent: what the chain did. `index` reads that from the chain itself and posts it.
 
 use amana_adapters::port::Outcome;
@@ -65,7 +65,8 @@ async fn build(app: &App, intent: &Intent) -> Result<()> {
     }
 }
 
-/// Another worker may have taken the channel or the wish meanwhile: the database then refuses, and we try later.
+/// Another worker may have taken the channel or the wish meanwhile: the database then refuses, and we try
+/// later.
 async fn store(app: &App, intent: &Intent, channel: &Keypair, built: stellar::Built) -> Result<()> {
     let attempt = Attempt {
         no: 0,
@@ -168,8 +169,8 @@ async fn conclude(app: &App, intent: &Intent, attempt: &Attempt, next: Next) -> 
     Ok(tx.commit().await?)
 }
 
-/// The contract said no before anything was sent. What looks done is done if the contract shows it; anything else needs
-/// a person, and the escrow's later wishes wait for that.
+/// The contract said no before anything was sent. What looks done is done if the contract shows it; anything
+/// else needs a person, and the escrow's later wishes wait for that.
 async fn refused(app: &App, intent: &Intent, op: &ChainOp, (code, reason): (&str, &str)) -> Result<()> {
     let now = app.clock.now();
     if op.looks_done(code) {

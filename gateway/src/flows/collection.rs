@@ -9,8 +9,8 @@
 //!   anything else                         → suspense, and a message to the payer
 //! ```
 //!
-//! Invariant: every shilling a rail confirms is posted once, whatever the reference says; nothing is matched by name,
-//! amount, a masked number or a near miss.
+//! Invariant: every shilling a rail confirms is posted once, whatever the reference says; nothing is matched
+//! by name, amount, a masked number or a near miss.
 //! Absent: reading the rail's wire (adapters) and storing the raw bytes (`inbox`).
 
 use amana_adapters::mpesa::{C2b, Payer};
@@ -92,7 +92,8 @@ pub async fn judge(tx: &mut Tx, app: &App, callback: &Unjudged, heard: &C2b) -> 
     }
 }
 
-/// Whether this much is to be asked about before it is believed. Until there is a way to ask, it waits in suspense.
+/// Whether this much is to be asked about before it is believed. Until there is a way to ask, it waits in
+/// suspense.
 fn unverified(verify: Verify, money: Money) -> bool {
     match verify {
         Verify::Off => false,
@@ -107,7 +108,8 @@ async fn lock_named(tx: &mut Tx, typed: &str) -> Result<Option<(Terms, State)>> 
     Ok(escrow_rows::lock(tx, reference.as_str()).await?)
 }
 
-/// Whose personal data this is: the payer's, if the number is known to us; else the employer's whose escrow it names.
+/// Whose personal data this is: the payer's, if the number is known to us; else the employer's whose escrow
+/// it names.
 async fn owner(
     tx: &mut Tx,
     app: &App,

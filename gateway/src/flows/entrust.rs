@@ -105,7 +105,8 @@ pub struct NewEscrow {
     pub amount: Money,
 }
 
-/// Seconds an escrow lives before anybody may have it refunded: 180 days, as far as a record's life on chain reaches.
+/// Seconds an escrow lives before anybody may have it refunded: 180 days, as far as a record's life on chain
+/// reaches.
 const LIFE_S: i64 = 180 * 86_400;
 
 /// Opens an escrow and asks the chain to create it.

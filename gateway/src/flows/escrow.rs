@@ -1,4 +1,5 @@
-//! One escrow: deposits come in, the chain confirms them, an employee is named, the work is done, the money moves.
+//! One escrow: deposits come in, the chain confirms them, an employee is named, the work is done, the money
+//! moves.
 //!
 //! ```text
 //!   Open ──Booked/Minted──▶ Funded ──Complete──▶ Releasing ──Released──▶ Released
@@ -6,8 +7,8 @@
 //! ```
 //!
 //! Invariant: `minted ≤ booked ≤ amount`; what is booked beyond the amount never enters an escrow.
-//! Absent: doing anything; `entrust` carries the commands out. Postings: a deposit is posted by `collection`, a chain
-//! effect by `index`, each once.
+//! Absent: doing anything; `entrust` carries the commands out. Postings: a deposit is posted by `collection`,
+//! a chain effect by `index`, each once.
 
 use amana_ledger::chart::BookId;
 use amana_ledger::id::{EscrowRef, PartyId};

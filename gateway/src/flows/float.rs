@@ -1,10 +1,11 @@
 //! Our own money on the rails: the opening capital, and moving float from one rail to another.
 //!
-//! Invariant: a move takes two steps through clearing, so that money that left one float and has not arrived in the
-//! other is seen, not missing.
+//! Invariant: a move takes two steps through clearing, so that money that left one float and has not arrived
+//! in the other is seen, not missing.
 
 use amana_ledger::chart::{Account, BookId, Rail};
 use amana_ledger::id::{ExternalRef, IdempotencyKey, TransferId};
+use amana_ledger::journal;
 use amana_ledger::money::Money;
 use amana_ledger::rules::{self, Intent};
 use amana_ledger::transfer::Transfer;
@@ -30,6 +31,14 @@ pub(crate) fn external_intent(
 ) -> std::result::Result<Intent, Fault> {
     let key = format!("{what}:{}:{}:{}", external.provider, external.account, external.id);
     Ok(intent(app, &app.config.book, &key)?.external(external.clone()))
+}
+
+/// Opens the book this process keeps, if it is not open.
+///
+/// # Errors
+/// The database's.
+pub async fn open_book(tx: &mut Tx, app: &App) -> std::result::Result<(), Fault> {
+    Ok(journal::open(tx, &*app.clock, &app.config.book).await?)
 }
 
 /// A payout rail by its name.

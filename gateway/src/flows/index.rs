@@ -1,7 +1,8 @@
 //! What the chain says happened: events are read in order, stored, and each is posted once.
 //!
-//! Invariant: the cursor moves only past events that are stored and applied. An event is stored, posted and followed in
-//! one transaction, under its own key (transaction hash and number), so whoever hears it twice posts it once.
+//! Invariant: the cursor moves only past events that are stored and applied. An event is stored, posted and
+//! followed in one transaction, under its own key (transaction hash and number), so whoever hears it twice
+//! posts it once.
 //! Absent: guessing. Nothing here asks what we submitted; what the chain did is all that counts.
 
 use amana_adapters::stellar::{ChainEvent, Cursor, Effect, Heard};
@@ -59,7 +60,8 @@ fn outside(fault: amana_adapters::stellar::ChainFault) -> Error {
     Fault::Outside(fault.to_string()).into()
 }
 
-/// The index begins at the oldest ledger the network still tells about: the token's whole life on a young network.
+/// The index begins at the oldest ledger the network still tells about: the token's whole life on a young
+/// network.
 async fn start(app: &App, contract: &str) -> Result<bool> {
     let health = app.chain.rpc().health().await.map_err(outside)?;
     let first = Cursor::Ledger(health.oldest_ledger.unwrap_or(1));
@@ -107,8 +109,8 @@ async fn apply(tx: &mut Tx, app: &App, event: &ChainEvent) -> Result<()> {
         return Ok(());
     }
     let Some(reference) = reference else {
-        // The token's own mints and burns always come so, and count for the supply. An escrow that somebody else made
-        // through our contract is recorded and reported, never posted.
+        // The token's own mints and burns always come so, and count for the supply. An escrow that somebody
+        // else made through our contract is recorded and reported, never posted.
         if key.is_some() {
             let body = json!({ "tx_hash": event.tx_hash, "no": event.index, "kind": kind });
             emit(tx, app, super::WORKER, ("chain/unknown", "chain.unknown_escrow"), body).await?;

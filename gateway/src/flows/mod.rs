@@ -7,8 +7,8 @@
 //!   chain        wishes to the network, and what the network says happened
 //! ```
 //!
-//! Invariant: a flow's state, its postings, its messages and its steps commit together or not at all. After an
-//! instruction left the house, only the other side's word ends it: nothing is undone on a guess.
+//! Invariant: a flow's state, its postings, its messages and its steps commit together or not at all. After
+//! an instruction left the house, only the other side's word ends it: nothing is undone on a guess.
 
 use std::future::Future;
 
@@ -71,7 +71,8 @@ pub trait Flow: Sized + Send {
     /// What it wants done.
     type Command: Send;
 
-    /// The next state and what has to be done, or why the event is out of order. Pure: all arrows stand in one match.
+    /// The next state and what has to be done, or why the event is out of order. Pure: all arrows stand in
+    /// one match.
     ///
     /// # Errors
     /// No arrow leads from this state by this event.

@@ -1,7 +1,7 @@
 //! What a payout does: hold, send, ask, settle, burn, tell. The arrows stand in `payout`.
 //!
-//! Invariant: a payout row needs the chain event that put the money into the vault, so nobody is paid by token and by
-//! phone both.
+//! Invariant: a payout row needs the chain event that put the money into the vault, so nobody is paid by
+//! token and by phone both.
 
 use amana_adapters::port::{PayoutOrder, PayoutStatus};
 use amana_adapters::stellar::ChainOp;
@@ -122,8 +122,8 @@ pub struct Surrender {
     pub claim: i64,
 }
 
-/// Starts the payout of what a release put into the vault. A person with an account of their own on chain was paid
-/// there: no payout. A claim below one whole unit waits as the employee's claim.
+/// Starts the payout of what a release put into the vault. A person with an account of their own on chain was
+/// paid there: no payout. A claim below one whole unit waits as the employee's claim.
 ///
 /// # Errors
 /// The database's or the ledger's fault; a float that is short is no error.
@@ -148,7 +148,8 @@ pub async fn begin(tx: &mut Tx, app: &App, surrender: Surrender) -> Result<()> {
     Ok(())
 }
 
-/// The whole units of the currency in `minor`: rails pay whole shillings, the rest stays the employee's claim.
+/// The whole units of the currency in `minor`: rails pay whole shillings, the rest stays the employee's
+/// claim.
 fn whole_units(asset: Asset, minor: i64) -> Option<Amount> {
     let unit = 10i64.pow(asset.exponent());
     Amount::new(minor - minor % unit).ok()

@@ -1,4 +1,5 @@
-//! One payout: the employee's claim is held, the rail is instructed, its word is awaited, the tokens are burned.
+//! One payout: the employee's claim is held, the rail is instructed, its word is awaited, the tokens are
+//! burned.
 //!
 //! ```text
 //!   Due ──Held──▶ Sending ──Sent──▶ Accepted ──completed──▶ Paid ──Burned──▶ Settled
@@ -8,9 +9,10 @@
 //!    └── Failed ◀──said twice── Doubted ◀──said once
 //! ```
 //!
-//! Invariant: money set aside for a payout is freed only after the rail said "failed" twice, once to a question of
-//! ours. Silence, a lost answer and "I do not know that reference" never free it.
-//! Absent: doing anything. `pay` carries the commands out. Choosing a rail, splitting under its caps, schedules.
+//! Invariant: money set aside for a payout is freed only after the rail said "failed" twice, once to a
+//! question of ours. Silence, a lost answer and "I do not know that reference" never free it.
+//! Absent: doing anything. `pay` carries the commands out. Choosing a rail, splitting under its caps,
+//! schedules.
 
 use amana_adapters::port::{Outcome, PayoutState, PayoutStatus};
 use amana_ledger::chart::BookId;
@@ -213,8 +215,8 @@ fn patience(n: u32) -> u32 {
     5u32.saturating_mul(1 << n.min(10)).min(3600)
 }
 
-/// How often the rail must deny a reference before the same instruction goes again: at 5 + 10 + 20 s, well past the
-/// deadline of the send.
+/// How often the rail must deny a reference before the same instruction goes again: at 5 + 10 + 20 s, well
+/// past the deadline of the send.
 const NEVER_HEARD: u32 = 3;
 
 /// Seconds between tries while the float is short.
@@ -267,8 +269,9 @@ impl State {
             }
             // An answer to our question is believed.
             (state, Answered(Outcome::Done(Some(status)))) => return state.heard(status, true),
-            // The rail keeps saying it never heard of it, long after the send's deadline. Not a proof of failure, so
-            // nothing is freed; but the same reference may go again, as the rail pays one reference once.
+            // The rail keeps saying it never heard of it, long after the send's deadline. Not a proof of
+            // failure, so nothing is freed; but the same reference may go again, as the rail pays one
+            // reference once.
             (Self::Unknown { hold, asks, sends }, Answered(Outcome::Done(None)))
                 if asks + 1 >= NEVER_HEARD =>
             {

@@ -1,4 +1,5 @@
-//! What we tell people by text message: one function a message, each within one GSM-7 message of 160 characters.
+//! What we tell people by text message: one function a message, each within one GSM-7 message of 160
+//! characters.
 //!
 //! Invariant: amounts and references only; no name, no number, no link, no secret.
 

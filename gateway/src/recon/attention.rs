@@ -1,6 +1,7 @@
 //! What needs a person: suspense, and everything that failed, with what to do next.
 //!
-//! Invariant: nothing here names a person. Payers are shown masked; what a payer typed is opened for ops alone.
+//! Invariant: nothing here names a person. Payers are shown masked; what a payer typed is opened for ops
+//! alone.
 
 use amana_adapters::port::Msisdn;
 use amana_ledger::chart::BookId;
@@ -165,7 +166,8 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
     Ok(all)
 }
 
-/// Tokens are made and unmade by the escrow contract alone; what a stranger burned is a break `burned_outside`.
+/// Tokens are made and unmade by the escrow contract alone; what a stranger burned is a break
+/// `burned_outside`.
 async fn outside(
     tx: &mut Tx,
     app: &App,

@@ -6,8 +6,8 @@
 //!   tokens minted − tokens burned, by the token's own events                            = tokens that exist, by the chain
 //! ```
 //!
-//! Invariant: the ledger's side is read in one snapshot. The chain's own counters are asked beside our index of its
-//! events; if either disagrees, the proof fails and says which.
+//! Invariant: the ledger's side is read in one snapshot. The chain's own counters are asked beside our index
+//! of its events; if either disagrees, the proof fails and says which.
 
 use amana_ledger::chart::Account;
 use amana_ledger::money::{Asset, decimal};
@@ -150,7 +150,8 @@ mod tests {
     use super::*;
 
     fn sound() -> (Sums, Supply) {
-        // 100,000 of capital; 50,000 came in and is minted; 20,000 in suspense; 500 of it all still being minted.
+        // 100,000 of capital; 50,000 came in and is minted; 20,000 in suspense; 500 of it all still being
+        // minted.
         let sums = Sums {
             float: 170_000,
             own_cash: 100_000,

@@ -1,5 +1,5 @@
-//! The trace of one escrow: every step with its time, the ledger transfer, the chain transaction and the receipt, and
-//! whether ledger and chain agree.
+//! The trace of one escrow: every step with its time, the ledger transfer, the chain transaction and the
+//! receipt, and whether ledger and chain agree.
 
 use amana_adapters::stellar::{EscrowOnChain, EscrowState};
 use amana_ledger::balance;

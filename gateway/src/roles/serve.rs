@@ -1,7 +1,7 @@
 //! Serving: the two listeners opened and the worker running, until told to stop.
 //!
-//! Invariant: listeners are bound before anything else begins, so that a taken port is known at once. Stopping lets
-//! requests and the worker's passes finish.
+//! Invariant: listeners are bound before anything else begins, so that a taken port is known at once.
+//! Stopping lets requests and the worker's passes finish.
 
 use std::io;
 use std::net::SocketAddr;

@@ -25,8 +25,8 @@ pub use enrol::{Enrolled, register};
 /// How long a dropped call can be taken up again.
 const RESUME: TimeDelta = TimeDelta::minutes(10);
 
-/// Answers one hop of a call, whatever happens: the gateway understands screens only, and an error would break
-/// the call off without a word.
+/// Answers one hop of a call, whatever happens: the gateway understands screens only, and an error would
+/// break the call off without a word.
 pub async fn answer(app: &App, request: &UssdRequest) -> UssdReply {
     match hop(app, request).await {
         Ok(reply) => reply.fit(),

@@ -1,6 +1,7 @@
 //! Judges callbacks: what was stored raw is read, and what follows from it is done in the same transaction.
 //!
-//! Invariant: a callback that cannot be read, or that contradicts what we know, ends with a verdict that ops can see.
+//! Invariant: a callback that cannot be read, or that contradicts what we know, ends with a verdict that ops
+//! can see.
 
 use amana_adapters::intersend::HEADERS;
 use amana_adapters::mpesa::read_confirmation;
@@ -66,7 +67,8 @@ async fn c2b(tx: &mut Tx, app: &App, callback: &Unjudged, raw: &[u8]) -> Result<
     Ok(Judged { verdict: verdict.word(), reason, subject: Some(subject) })
 }
 
-/// The signature is checked again, as of when it was heard: the row may be older than the door that let it in.
+/// The signature is checked again, as of when it was heard: the row may be older than the door that let it
+/// in.
 async fn payout(tx: &mut Tx, app: &App, callback: &Unjudged, raw: &[u8]) -> Result<Judged> {
     let header = |name: &str| callback.headers[name].as_str().unwrap_or_default();
     let (timestamp, signature) = (header(HEADERS.0), header(HEADERS.1));

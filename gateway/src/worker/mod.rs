@@ -1,20 +1,21 @@
-//! Wakes what waits: judges what came in, says what must go out, carries wishes to the chain and reads what it did.
+//! Wakes what waits: judges what came in, says what must go out, carries wishes to the chain and reads what
+//! it did.
 //!
-//! Invariant: every pass is one small step that a crash may end anywhere; what it began is found again in the tables.
+//! Invariant: every pass is one small step that a crash may end anywhere; what it began is found again in the
+//! tables.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use amana_adapters::stellar::Keypair;
-use amana_ledger::journal;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::flows::store::chain as store;
-use crate::flows::{chain, index};
+use crate::flows::{chain, float, index};
 
 pub mod judge;
 pub mod say;
@@ -32,7 +33,7 @@ const MOST_PASSES: usize = 20_000;
 /// The database's.
 pub async fn prepare(app: &App) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    journal::open(&mut tx, &*app.clock, &app.config.book).await?;
+    float::open_book(&mut tx, app).await?;
     let addresses: Vec<String> = app.channels.iter().map(Keypair::address).collect();
     store::register_channels(&mut tx, &addresses).await?;
     Ok(tx.commit().await?)
@@ -67,8 +68,8 @@ pub fn spawn(app: &Arc<App>) -> Worker {
     let mut loops = JoinSet::new();
     loops.spawn(keep_on("judge", app.clone(), told.clone(), |app| async move { judge::next(&app).await }));
     loops.spawn(keep_on("say", app.clone(), told.clone(), |app| async move { say::next(&app).await }));
-    // One a channel: an account carries one open transaction at a time. None where another host's escrow service, an
-    // `amana` on the same database that has the keys, carries out what is wished here.
+    // One a channel: an account carries one open transaction at a time. None where another host's escrow
+    // service, an `amana` on the same database that has the keys, carries out what is wished here.
     let carriers = if app.config.stellar.service_url.is_some() { 0 } else { app.channels.len().max(1) };
     for _ in 0..carriers {
         loops.spawn(keep_on(

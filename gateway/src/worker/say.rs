@@ -51,8 +51,8 @@ async fn say_sms(app: &App, message: &Message) -> Result<()> {
     Ok(tx.commit().await?)
 }
 
-/// Sends a payout instruction. Leased before without an answer: the process died around the send, so the rail may have
-/// it, and it counts as sent with the answer lost.
+/// Sends a payout instruction. Leased before without an answer: the process died around the send, so the rail
+/// may have it, and it counts as sent with the answer lost.
 async fn send_payout(app: &App, message: &Message) -> Result<()> {
     let mut tx = app.db.begin().await?;
     let order = pay::order(&mut tx, app, &message.subject).await?;

@@ -1,6 +1,7 @@
 //! The demo's hands: a caller of our own HTTP API, as any stranger's program would be.
 //!
-//! Invariant: whatever is not 2xx ends the demo with the step and the answer; nothing is retried behind its back.
+//! Invariant: whatever is not 2xx ends the demo with the step and the answer; nothing is retried behind its
+//! back.
 
 use amana_adapters::http::{Call, Client};
 use serde_json::Value;

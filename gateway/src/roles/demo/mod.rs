@@ -1,7 +1,8 @@
-//! The product's main job, played through the HTTP API and then told: who paid what, where it lay, who got it.
+//! The product's main job, played through the HTTP API and then told: who paid what, where it lay, who got
+//! it.
 //!
-//! Invariant: the demo knows nothing the API does not tell; it moves no money but by calls a customer could make. It
-//! ends with an error unless float, ledger and chain agree.
+//! Invariant: the demo knows nothing the API does not tell; it moves no money but by calls a customer could
+//! make. It ends with an error unless float, ledger and chain agree.
 
 use std::sync::Mutex;
 use std::time::Duration;
