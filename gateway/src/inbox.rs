@@ -179,6 +179,16 @@ pub async fn odd(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> std::result::
     .await?)
 }
 
+/// Since when the oldest callback waits that nobody has judged, those apart on which judging fails.
+///
+/// # Errors
+/// The database's.
+pub async fn waiting_since(tx: &mut Tx) -> std::result::Result<Option<DateTime<Utc>>, Fault> {
+    let oldest =
+        sqlx::query_scalar!("select min(heard_at) from inbox.callback where verdict is null and tries < 3");
+    Ok(oldest.fetch_one(&mut **tx).await?)
+}
+
 /// What an idempotency key leads to.
 #[derive(Debug, Clone)]
 pub enum Begin {

@@ -1,5 +1,6 @@
 //! What is true of every door: rights, problems, spellings of paths, headers; and the second listener.
 
+use amana_gateway::people::Role;
 use serde_json::{Value, json};
 
 use crate::door::{Api, USSD_TOKEN, at_fault};
@@ -36,6 +37,38 @@ async fn every_documented_door_asks_who_one_is() {
 }
 
 #[tokio::test]
+async fn each_role_may_do_what_the_document_says_and_nothing_else() {
+    let api = Api::open().await;
+    let document = api.get("/openapi.json", "").await.ok(200);
+    let mut refused = 0;
+    for (no, role) in Role::ALL.into_iter().enumerate() {
+        let token = api.staff(role, &format!("071234500{no}")).await;
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let description = operation["description"].as_str().unwrap_or("");
+                let Some((_, roles)) = description.split_once("For: ") else { continue };
+                if path.contains("logout") {
+                    continue;
+                }
+                let may = roles.trim_end_matches('.').split(", ").any(|word| word == role.word());
+                let path =
+                    path.replace("{id}", "1").replace("{reference}", "x").replace("{path}", "income:fee");
+                let body = (method != "get").then(|| json!({}));
+                let reply = api.call((&method.to_uppercase(), &path), &token, body).await;
+                assert_eq!(reply.status != 403, may, "{} {method} {path}: {reply:?}", role.word());
+                assert!(
+                    reply.status != 401 && reply.status < 500,
+                    "{} {method} {path}: {reply:?}",
+                    role.word()
+                );
+                refused += usize::from(!may);
+            }
+        }
+    }
+    assert!(refused > 60, "{refused}");
+}
+
+#[tokio::test]
 async fn every_error_is_a_problem() {
     let api = Api::open().await;
     let (employer, _) = api.register("employer", "0712345001").await;
@@ -66,6 +99,15 @@ async fn the_house_shows_itself() {
     assert_eq!(api.get("/livez", "").await.text, "alive");
     assert_eq!(api.get("/readyz", "").await.ok(200)["status"], "ready");
     assert_eq!(api.get("/version", "").await.ok(200)["name"], "amana");
+    api.post("/api/callbacks/mpesa/deposit/", "", json!({})).await.ok(200);
+    api.world.clock.advance(chrono::TimeDelta::minutes(3));
+    let behind = api.get("/readyz", "").await;
+    assert_eq!(
+        (behind.problem(503, "unavailable")["retryable"].as_bool(), behind.header("retry-after")),
+        (Some(true), Some("2"))
+    );
+    api.world.settle().await;
+    api.get("/readyz", "").await.ok(200);
     let page = api.get("/docs", "").await;
     assert!(
         page.status == 200 && page.text.contains("/api/jobs/{id}/complete/") && !page.text.contains("http:")

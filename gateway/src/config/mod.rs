@@ -68,7 +68,7 @@ pub struct Config {
 pub struct Auth {
     /// Seconds an access token lives.
     pub access_s: u32,
-    /// Seconds a refresh token lives.
+    /// Seconds a log-in lasts, however often its tokens are refreshed.
     pub refresh_s: u32,
 }
 

@@ -81,7 +81,7 @@ pub static VARIABLES: &[Variable] = &[
         "32 bytes in hex; wraps the keys under which personal data is sealed",
     ),
     plain("AMANA_ACCESS_S", Default("900"), "seconds an access token lives"),
-    plain("AMANA_REFRESH_S", Default("2592000"), "seconds a refresh token lives, if not used before"),
+    plain("AMANA_REFRESH_S", Default("604800"), "seconds a log-in lasts, however often it is refreshed"),
     plain("AMANA_BOOK", Default("kenya:KES"), "the book this process keeps"),
     plain(
         "AMANA_ESCROW_FEE_BPS",

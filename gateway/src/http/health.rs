@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use chrono::TimeDelta;
 use serde::Serialize;
 use sqlx::Connection as _;
 use utoipa::ToSchema;
@@ -9,6 +10,7 @@ use utoipa::ToSchema;
 use super::Shared;
 use super::problem::{Answer, Problem};
 use crate::app::App;
+use crate::inbox;
 
 /// What a ready house looks like.
 #[derive(Serialize, ToSchema)]
@@ -35,13 +37,21 @@ pub(super) async fn livez() -> &'static str {
     "alive"
 }
 
-/// Database and chain answer.
+/// How long a callback may wait for its judge. The worker looks several times a second.
+const WAIT: TimeDelta = TimeDelta::minutes(2);
+
+/// Database and chain answer, and the worker keeps up.
 #[utoipa::path(get, path = "/readyz", tag = "house", responses((status = 200, body = Ready)))]
 pub(super) async fn readyz(State(app): State<Shared>) -> Answer<Json<Ready>> {
     for (part, ready) in [("database", database(&app).await), ("chain", chain(&app).await)] {
         if !ready {
             return Err(Problem::unavailable(format!("the {part} does not answer")));
         }
+    }
+    let mut tx = app.db.begin().await?;
+    let waiting = inbox::waiting_since(&mut tx).await?;
+    if waiting.is_some_and(|since| since + WAIT < app.clock.now()) {
+        return Err(Problem::unavailable("the worker does not keep up"));
     }
     Ok(Json(Ready { status: "ready" }))
 }

@@ -76,3 +76,25 @@ pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!(target: "fault", "a request panicked");
     Problem::defect().into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::StatusCode;
+
+    #[test]
+    fn a_panic_tells_the_caller_nothing() {
+        let response = panicked(Box::new("a phone number"));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_JSON);
+        assert!(!format!("{response:?}").contains("phone"));
+    }
+
+    #[test]
+    fn bare_errors_are_dressed_and_answers_are_not() {
+        let bare = dressed((StatusCode::NOT_FOUND, "plain").into_response());
+        assert_eq!(bare.headers()[CONTENT_TYPE], PROBLEM_JSON);
+        let fine = dressed("CON screen".into_response());
+        assert_eq!(fine.headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
+    }
+}

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::error::{Fault, Refusal};
@@ -86,9 +87,14 @@ fn nobody() -> Result<String, Fault> {
     Ok(NOBODY.get_or_init(|| hash).clone())
 }
 
+/// How many hashes are computed at once. Each takes 19 MiB: eight are 152 MiB, and more than the cores could use.
+static PLACES: Semaphore = Semaphore::const_new(8);
+
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
+    // Never closed; and if it were, hashing without a place is better than no log-in.
+    let _place = PLACES.acquire().await;
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|_| Fault::Outside("the hashing thread died".into()))?
 }
