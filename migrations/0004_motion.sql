@@ -2,7 +2,7 @@
 -- did (chain), and what happened in words (event). None of these tables holds a balance: balances live in the
 -- ledger.
 
----------------------------------------------------------------------------------------------------------- inbox
+----------------------------------------------------------------------------------------------- inbox
 -- Hear once. A callback is stored raw before anybody judges it, so nothing a rail sends is ever lost.
 create schema inbox;
 grant usage on schema inbox to amana_app, amana_reader;
@@ -39,7 +39,7 @@ create table inbox.idempotency (
 );
 grant select, insert, update, delete on inbox.idempotency to amana_app;
 
---------------------------------------------------------------------------------------------------------- outbox
+---------------------------------------------------------------------------------------------- outbox
 -- Say at least once. A row is written in the transaction that decided it; a worker says it and writes the
 -- answer.
 create schema outbox;
@@ -63,7 +63,7 @@ create index message_due on outbox.message (due_at) where done_at is null;
 create index message_subject on outbox.message (subject);
 grant select, insert, update on outbox.message to amana_app;
 
------------------------------------------------------------------------------------------------------------ flow
+------------------------------------------------------------------------------------------------ flow
 create schema flow;
 grant usage on schema flow to amana_app, amana_reader;
 
@@ -156,7 +156,7 @@ create table flow.step (
 grant select, insert, update on flow.escrow, flow.collection, flow.payout to amana_app;
 grant select, insert on flow.payout_attempt, flow.step to amana_app;
 
----------------------------------------------------------------------------------------------------------- chain
+----------------------------------------------------------------------------------------------- chain
 create schema chain;
 grant usage on schema chain to amana_app, amana_reader;
 
@@ -230,7 +230,7 @@ create table chain.cursor (
 );
 grant select, insert, update on chain.intent, chain.attempt, chain.cursor, chain.channel, chain.event to amana_app;
 
----------------------------------------------------------------------------------------------------------- event
+----------------------------------------------------------------------------------------------- event
 -- One event and one audit row a transition.
 create schema event;
 grant usage on schema event to amana_app, amana_reader;

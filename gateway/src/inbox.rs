@@ -133,7 +133,8 @@ pub async fn judged(tx: &mut Tx, app: &App, id: Uuid, judged: &Judged) -> std::r
 pub async fn put_back(tx: &mut Tx, app: &App, id: Uuid) -> std::result::Result<(), Fault> {
     sqlx::query!(
         "update inbox.callback set tries = tries + 1,
-             due_at = $2::timestamptz + least(interval '5 minutes', interval '1 second' * (1 << least(tries, 9)))
+             due_at = $2::timestamptz + least(interval '5 minutes', interval '1 second' * (1 << least(tries,
+             9)))
          where id = $1 and verdict is null",
         id,
         app.clock.now()
@@ -167,7 +168,8 @@ pub struct Odd {
 pub async fn odd(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> std::result::Result<Vec<Odd>, Fault> {
     Ok(sqlx::query_as!(
         Odd,
-        r#"select id, source, heard_at, coalesce(verdict, 'stuck') as "verdict!", reason, subject from inbox.callback
+        r#"select id, source, heard_at, coalesce(verdict, 'stuck') as "verdict!", reason, subject
+         from inbox.callback
            where (verdict in ('unreadable', 'contradiction', 'wrong_shortcode', 'unknown_payout')
                   or (verdict is null and tries >= 3))
              and heard_at < $1
@@ -252,7 +254,8 @@ pub async fn answer(
     (status, body): (u16, &Value),
 ) -> std::result::Result<(), Fault> {
     sqlx::query!(
-        "update inbox.idempotency set answered_at = $3, status = $4, answer = $5 where principal = $1 and key = $2",
+        "update inbox.idempotency set answered_at = $3, status = $4, answer = $5 where principal = $1
+         and key = $2",
         principal.0,
         key,
         app.clock.now(),

@@ -40,7 +40,8 @@ pub async fn queue(
 ) -> std::result::Result<(), Fault> {
     let now = app.clock.now();
     sqlx::query!(
-        "insert into outbox.message (id, kind, subject, body, created_at, due_at) values ($1, $2, $3, $4, $5, $6)",
+        "insert into outbox.message (id, kind, subject, body, created_at, due_at) values ($1, $2, $3, $4,
+         $5, $6)",
         uuid_v7(&*app.clock, &*app.rng),
         kind,
         subject,

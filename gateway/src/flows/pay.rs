@@ -100,7 +100,8 @@ async fn settle(tx: &mut Tx, app: &App, terms: &Terms, hold: TransferId, paid: &
 }
 
 async fn say(tx: &mut Tx, app: &App, terms: &Terms, name: &'static str) -> Result<()> {
-    let body = json!({ "payout": terms.reference, "escrow": terms.escrow.as_str(), "amount": terms.amount.decimal(),
+    let body = json!({ "payout": terms.reference, "escrow": terms.escrow.as_str(),
+        "amount": terms.amount.decimal(),
         "currency": terms.amount.asset.code() });
     emit(tx, app, super::WORKER, (&format!("payout/{}", terms.reference), name), body).await?;
     step(tx, app, &terms.escrow, Step::named(name)).await?;

@@ -27,9 +27,7 @@ pub fn over(reference: &EscrowRef, paid: &Money, rest: &Money) -> String {
 
 /// Money came and we do not know whose it is.
 pub fn suspended(paid: &Money, receipt: &str) -> String {
-    format!(
-        "{paid} received (receipt {receipt}), but the account number is not known. Call us with the right one."
-    )
+    format!("{paid} received (receipt {receipt}), but we do not know the account number. Call us.")
 }
 
 /// The employee is paid.

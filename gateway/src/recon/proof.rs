@@ -1,9 +1,9 @@
 //! The proof that float, ledger and chain agree to the cent, every term printed.
 //!
 //! ```text
-//!   float − the platform's own cash − suspense − money of employers not minted          = owed in tokens
-//!   owed in tokens − mints submitted and not final + burns submitted and not final      = tokens that exist, by the books
-//!   tokens minted − tokens burned, by the token's own events                            = tokens that exist, by the chain
+//!   float − the platform's own cash − suspense − money of employers not minted      = owed in tokens
+//!   owed in tokens − mints submitted and not final + burns submitted and not final  = tokens, by the books
+//!   tokens minted − tokens burned, by the token's own events                        = tokens, by the chain
 //! ```
 //!
 //! Invariant: the ledger's side is read in one snapshot. The chain's own counters are asked beside our index

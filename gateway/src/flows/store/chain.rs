@@ -72,7 +72,8 @@ pub async fn lease(tx: &mut Tx, now: DateTime<Utc>, until: DateTime<Utc>) -> Res
 /// The database's.
 pub async fn put_back(tx: &mut Tx, id: Uuid, due: DateTime<Utc>, reason: &str) -> Result<(), Fault> {
     sqlx::query!(
-        "update chain.intent set lease_until = null, due_at = $2, reason = $3 where id = $1 and status = 'open'",
+        "update chain.intent set lease_until = null, due_at = $2, reason = $3 where id = $1
+         and status = 'open'",
         id,
         due,
         reason
@@ -180,8 +181,10 @@ pub async fn store_attempt(
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     sqlx::query!(
-        "insert into chain.attempt (intent, no, channel, sequence, hash, envelope, max_time, first_ledger, created_at)
-         select $1, coalesce(max(no), 0) + 1, $2, $3, $4, $5, $6, $7, $8 from chain.attempt where intent = $1",
+        "insert into chain.attempt (intent, no, channel, sequence, hash, envelope, max_time, first_ledger,
+         created_at)
+         select $1, coalesce(max(no), 0) + 1, $2, $3, $4, $5, $6, $7, $8 from chain.attempt
+         where intent = $1",
         intent,
         new.channel,
         new.sequence,
@@ -288,7 +291,8 @@ pub async fn start_cursor(
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     sqlx::query!(
-        "insert into chain.cursor (contract, position, checked_at) values ($1, $2, $3) on conflict do nothing",
+        "insert into chain.cursor (contract, position, checked_at) values ($1, $2, $3)
+         on conflict do nothing",
         contract,
         position,
         now
@@ -380,7 +384,8 @@ pub async fn posted(tx: &mut Tx, (hash, no): (&str, i32), transfer: TransferId) 
 pub async fn supply(tx: &mut Tx) -> Result<(i64, i64), Fault> {
     let row = sqlx::query!(
         r#"select coalesce(sum(amount) filter (where kind = 'token_mint'), 0)::bigint as "minted!",
-                  coalesce(sum(amount) filter (where kind = 'token_burn'), 0)::bigint as "burned!" from chain.event"#
+                  coalesce(sum(amount) filter (where kind = 'token_burn'), 0)::bigint as "burned!"
+                  from chain.event"#
     )
     .fetch_one(&mut **tx)
     .await?;

@@ -37,7 +37,8 @@ pub struct New<'a> {
 /// The database's.
 pub async fn insert(tx: &mut Tx, new: New<'_>) -> Result<bool, Fault> {
     let done = sqlx::query!(
-        "insert into flow.collection (id, provider, shortcode, receipt, book, callback, amount, typed_ref, payer,
+        "insert into flow.collection (id, provider, shortcode, receipt, book, callback, amount, typed_ref,
+         payer,
              deposit_id, status, booked_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'suspense', $11)
          on conflict (provider, shortcode, receipt) do nothing",
@@ -97,7 +98,8 @@ pub async fn matched(tx: &mut Tx, id: Uuid, escrow: &EscrowRef, to_escrow: i64) 
 /// The database's.
 pub async fn confirmed(tx: &mut Tx, deposit_id: &[u8; 32]) -> Result<Option<String>, Fault> {
     Ok(sqlx::query_scalar!(
-        "update flow.collection set status = 'completed' where deposit_id = $1 and status = 'pending' returning receipt",
+        "update flow.collection set status = 'completed' where deposit_id = $1 and status = 'pending'
+         returning receipt",
         &deposit_id[..]
     )
     .fetch_optional(&mut **tx)
@@ -158,7 +160,8 @@ pub async fn in_suspense(tx: &mut Tx, after: Option<Uuid>, most: i64) -> Result<
         Row,
         r#"select id, provider, shortcode, receipt, book, escrow, amount, to_escrow, status, booked_at,
              typed_ref as "typed_ref: Sealed", payer as "payer: Sealed"
-         from flow.collection where status = 'suspense' and ($1::uuid is null or id > $1) order by id limit $2"#,
+         from flow.collection where status = 'suspense' and ($1::uuid is null or id > $1) order by id
+         limit $2"#,
         after,
         most
     )

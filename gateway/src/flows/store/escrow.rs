@@ -39,7 +39,8 @@ impl TryFrom<Row> for (Terms, State) {
 /// The database's.
 pub async fn insert(tx: &mut Tx, terms: &Terms, state: &State, now: DateTime<Utc>) -> Result<bool, Fault> {
     let done = sqlx::query!(
-        "insert into flow.escrow (reference, key, book, job, employer, amount, state, status, created_at, updated_at)
+        "insert into flow.escrow (reference, key, book, job, employer, amount, state, status, created_at,
+         updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) on conflict do nothing",
         terms.reference.as_str(),
         &terms.reference.key()[..],
@@ -63,7 +64,8 @@ pub async fn insert(tx: &mut Tx, terms: &Terms, state: &State, now: DateTime<Utc
 pub async fn lock(tx: &mut Tx, reference: &str) -> Result<Option<(Terms, State)>, Fault> {
     let row = sqlx::query_as!(
         Row,
-        "select reference, book, job, employer, amount, state from flow.escrow where reference = $1 for update",
+        "select reference, book, job, employer, amount, state from flow.escrow where reference = $1
+         for update",
         reference
     )
     .fetch_optional(&mut **tx)

@@ -73,7 +73,8 @@ pub struct StepRow {
 /// The database's.
 pub async fn steps(tx: &mut Tx, escrow: &EscrowRef) -> Result<Vec<StepRow>, Fault> {
     let rows = sqlx::query!(
-        "select no, at, step, transfer, tx_hash, receipt, detail from flow.step where escrow = $1 order by no",
+        "select no, at, step, transfer, tx_hash, receipt, detail from flow.step where escrow = $1
+         order by no",
         escrow.as_str()
     )
     .fetch_all(&mut **tx)

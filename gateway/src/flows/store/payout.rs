@@ -51,7 +51,8 @@ pub async fn insert(tx: &mut Tx, app: &App, terms: &Terms, surrender: &str) -> R
     let state = State::Due { short: None };
     let now = app.clock.now();
     let done = sqlx::query!(
-        "insert into flow.payout (id, reference, book, escrow, beneficiary, surrender, claim, amount, rail, state, status,
+        "insert into flow.payout (id, reference, book, escrow, beneficiary, surrender, claim, amount, rail,
+         state, status,
              created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) on conflict do nothing",
         amana_ledger::id::uuid_v7(&*app.clock, &*app.rng),
@@ -79,14 +80,16 @@ pub async fn insert(tx: &mut Tx, app: &App, terms: &Terms, surrender: &str) -> R
 pub async fn lock(tx: &mut Tx, reference: &str) -> Result<Option<(Terms, State)>, Fault> {
     // The escrow first, as everything else that touches both: one lock order, no deadlock.
     sqlx::query!(
-        "select 1 as one from flow.escrow where reference = (select escrow from flow.payout where reference = $1) for update",
+        "select 1 as one from flow.escrow where reference = (select escrow from flow.payout
+         where reference = $1) for update",
         reference
     )
     .fetch_optional(&mut **tx)
     .await?;
     let row = sqlx::query_as!(
         Row,
-        "select reference, book, escrow, beneficiary, claim, amount, state from flow.payout where reference = $1 for update",
+        "select reference, book, escrow, beneficiary, claim, amount, state from flow.payout
+         where reference = $1 for update",
         reference
     )
     .fetch_optional(&mut **tx)
@@ -117,7 +120,8 @@ pub async fn of_escrow(tx: &mut Tx, escrow: &str) -> Result<Vec<(Terms, State)>,
 pub async fn of_person(tx: &mut Tx, person: PartyId, most: i64) -> Result<Vec<(Terms, State)>, Fault> {
     let rows = sqlx::query_as!(
         Row,
-        "select reference, book, escrow, beneficiary, claim, amount, state from flow.payout where beneficiary = $1
+        "select reference, book, escrow, beneficiary, claim, amount, state from flow.payout
+         where beneficiary = $1
          order by created_at desc limit $2",
         person.0,
         most
@@ -215,7 +219,8 @@ pub struct Attempt {
 pub async fn note(tx: &mut Tx, reference: &str, attempt: Attempt) -> Result<(), Fault> {
     sqlx::query!(
         "insert into flow.payout_attempt (payout, no, kind, at, answer, detail)
-         select p.id, 1 + (select count(*) from flow.payout_attempt a where a.payout = p.id)::int, $2, $3, $4, $5
+         select p.id, 1 + (select count(*) from flow.payout_attempt a where a.payout = p.id)::int, $2, $3,
+         $4, $5
          from flow.payout p where p.reference = $1",
         reference,
         attempt.kind,

@@ -86,7 +86,8 @@ async fn play_steps(stage: &Stage<'_>, steps: &Steps) -> Result<String, DemoErro
     let employee = register(&api, "employee", "0722345126").await?;
     next("an employee registers".into());
 
-    let form = json!({ "title": "Website Development", "description": "Build a responsive website", "budget": BUDGET });
+    let form = json!({ "title": "Website Development", "budget": BUDGET,
+        "description": "Build a responsive website" });
     let job = employer.api.post("/api/jobs/", &form).await?;
     let (id, reference) = (number(&job, "/id")?, text(&job, "/escrow_contract_id")?.to_owned());
     next(format!("the employer posts a job: {reference}, KES {BUDGET}"));

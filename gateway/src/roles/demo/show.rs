@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// One movement of a T-account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct Movement {
     /// What happened.
     pub(super) what: String,
     /// Debited, if it was a debit.
@@ -21,7 +21,7 @@ pub(super) struct TAccount {
     /// Its path.
     pub(super) path: String,
     /// Its movements in order.
-    pub(super) entries: Vec<Entry>,
+    pub(super) movements: Vec<Movement>,
     /// Its balance with the side it stands on, already in words: `50000.00 Cr`.
     pub(super) balance: String,
 }
@@ -33,11 +33,11 @@ pub(super) fn t_account(account: &TAccount) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "  {}", account.path);
     let _ = writeln!(out, "  {}┬{}", "─".repeat(HALF), "─".repeat(HALF));
-    let side = |wanted: fn(&Entry) -> &Option<String>| -> Vec<String> {
-        let of = account.entries.iter().filter_map(|entry| Some((entry, wanted(entry).as_ref()?)));
-        of.map(|(entry, amount)| cell(&entry.what, amount)).collect()
+    let side = |wanted: fn(&Movement) -> &Option<String>| -> Vec<String> {
+        let of = account.movements.iter().filter_map(|movement| Some((movement, wanted(movement).as_ref()?)));
+        of.map(|(movement, amount)| cell(&movement.what, amount)).collect()
     };
-    let (left, right) = (side(|entry| &entry.debit), side(|entry| &entry.credit));
+    let (left, right) = (side(|movement| &movement.debit), side(|movement| &movement.credit));
     for row in 0..left.len().max(right.len()) {
         let blank = " ".repeat(HALF);
         let (debit, credit) = (left.get(row).unwrap_or(&blank), right.get(row).unwrap_or(&blank));
@@ -92,9 +92,9 @@ mod tests {
     fn a_t_has_two_sides_and_a_balance() {
         let account = TAccount {
             path: "escrow:ESCROW_ABC123XYZ".into(),
-            entries: vec![
-                Entry { what: "deposit".into(), debit: None, credit: Some("50000.00".into()) },
-                Entry { what: "release".into(), debit: Some("50000.00".into()), credit: None },
+            movements: vec![
+                Movement { what: "deposit".into(), debit: None, credit: Some("50000.00".into()) },
+                Movement { what: "release".into(), debit: Some("50000.00".into()), credit: None },
             ],
             balance: "0.00".into(),
         };

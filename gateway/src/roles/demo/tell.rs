@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::api::{Api, DemoError, list, text};
-use super::show::{Entry, TAccount, t_account, table};
+use super::show::{Movement, TAccount, t_account, table};
 
 /// The whole story as text.
 ///
@@ -94,16 +94,16 @@ async fn drawn(auditor: &Api, account: &Value) -> Result<String, DemoError> {
     // A settled hold is one movement; the hold itself moves nothing.
     let lines =
         list(&statement, "/lines")?.iter().filter(|line| line["phase"] != "hold" && line["phase"] != "void");
-    let mut entries = Vec::new();
+    let mut movements = Vec::new();
     for line in lines {
         let (what, amount) = (text(line, "/event")?.replace('_', " "), text(line, "/amount")?.to_owned());
         let debit = line["side"] == "debit";
         let (debit, credit) = if debit { (Some(amount), None) } else { (None, Some(amount)) };
-        entries.push(Entry { what, debit, credit });
+        movements.push(Movement { what, debit, credit });
     }
     let side = if account["side"] == "debit" { "Dr" } else { "Cr" };
     let balance = format!("{} {side}", text(account, "/balance")?);
-    Ok(t_account(&TAccount { path: named(path), entries, balance }))
+    Ok(t_account(&TAccount { path: named(path), movements, balance }))
 }
 
 /// Parties are shown by the head of their id: the story needs no more.
