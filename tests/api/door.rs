@@ -1,7 +1,7 @@
 //! A world with its doors open, and a caller outside: a dozen lines of HTTP/1.1 over a socket.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use amana_gateway::app::App;
 use amana_gateway::config::Secret;
@@ -23,6 +23,7 @@ pub(crate) struct Api {
     pub(crate) world: World,
     public: SocketAddr,
     keyed: SocketAddr,
+    problems: Mutex<String>,
 }
 
 /// What came back.
@@ -79,7 +80,7 @@ impl Api {
         let app = Arc::new(App::wire(config, db, world.clock.clone(), world.dice.clone()).unwrap());
         let public = serve(http::router(app.clone())).await;
         let keyed = serve(http::escrow_router(app)).await;
-        Self { world, public, keyed }
+        Self { world, public, keyed, problems: Mutex::default() }
     }
 
     /// Where the public API is.
@@ -114,7 +115,16 @@ impl Api {
 
     /// A request with these headers and these bytes.
     pub(crate) async fn send(&self, line: (&str, &str), headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        exchange(self.public, line, headers, body).await
+        let reply = exchange(self.public, line, headers, body).await;
+        if reply.status >= 400 {
+            self.problems.lock().unwrap().push_str(&format!("{reply:?}\n"));
+        }
+        reply
+    }
+
+    /// Every error answered so far.
+    pub(crate) fn problems(&self) -> String {
+        self.problems.lock().unwrap().clone()
     }
 
     /// The key of the escrow service.

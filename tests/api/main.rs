@@ -6,6 +6,7 @@ mod callbacks;
 mod door;
 mod doors;
 mod jobs;
+mod leaks;
 mod money;
 mod people;
 mod phones;

@@ -126,6 +126,8 @@ async fn work_is_found_and_paid_by_phone() {
     let confirm = phone.key("1").await;
     assert!(confirm.contains("KES 50,000") && confirm.contains("Given F."), "{confirm}");
     assert!(phone.key("1").await.contains("PIN"));
+    assert!(phone.key("0").await.contains("1 Release"), "the way back is no try");
+    assert!(phone.keys(&["1", "1"]).await.contains("PIN"));
     let wrong = phone.key("000001").await;
     assert!(wrong.contains("2 more"), "{wrong}");
     assert_eq!(phone.send().await, wrong, "the same hop again is no second try");

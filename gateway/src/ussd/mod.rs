@@ -82,7 +82,12 @@ async fn begin(tx: &mut Tx, app: &App, call: &Call<'_>, desk: &Desk<'_>) -> Resu
     let Some(memory) = store::broken_off(tx, &call.request.session, &call.phone, since).await? else {
         return Ok(desk.home());
     };
-    let old = remembered(tx, app, &memory).await?.place;
+    let old = match remembered(tx, app, &memory).await {
+        Ok(memory) => memory.place,
+        // The caller was forgotten meanwhile, and with them what they did.
+        Err(Fault::Sealed(_)) => return Ok(desk.home()),
+        Err(fault) => return Err(fault),
+    };
     Ok(if old.is_worth_resuming() { Place::Resume { place: Box::new(old) } } else { desk.home() })
 }
 
@@ -94,7 +99,10 @@ async fn follow(
     (mut place, step): (Place, usize),
 ) -> Result<UssdReply> {
     for (no, input) in call.request.inputs.iter().enumerate().skip(step) {
-        let turn = if let Place::Pin { job } = place {
+        let leaves = matches!(input.trim(), "0" | "00");
+        let turn = if let Place::Pin { job } = place
+            && !leaves
+        {
             // The hop is marked as answered before the PIN is tried, so that the same hop again is no second
             // try.
             let busy = UssdReply::End(screens::trouble().into());

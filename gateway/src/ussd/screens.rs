@@ -136,7 +136,7 @@ pub(super) fn confirm(language: Language, name: &str, money: &str, fee: &str) ->
 }
 
 pub(super) fn ask_pin(language: Language) -> String {
-    pick(language, "Enter your Kazi Trust PIN", "Weka PIN yako ya Kazi Trust")
+    pick(language, "Enter your Kazi Trust PIN\n0 Back", "Weka PIN yako ya Kazi Trust\n0 Rudi")
 }
 
 pub(super) fn wrong_pin(language: Language, left: i16) -> String {
