@@ -91,7 +91,7 @@ pub(super) async fn style() -> Response {
 }
 
 fn render(document: &Value) -> String {
-    let text = |value: &Value| escape(value.as_str().unwrap_or_default());
+    let text = |value: &Value| prose(value.as_str().unwrap_or_default());
     let mut out = String::from("<!doctype html><html lang=en><meta charset=utf-8><title>Amana API</title>");
     out += "<link rel=stylesheet href=/docs.css><h1>Amana API</h1>";
     let _ = write!(
@@ -120,10 +120,18 @@ fn fields(out: &mut String, document: &Value, reference: &str) {
     *out += "<table>";
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let needed = if required.iter().any(|other| other == name) { "required" } else { "" };
-        let meaning = escape(field["description"].as_str().unwrap_or_default());
+        let meaning = prose(field["description"].as_str().unwrap_or_default());
         let _ = write!(out, "<tr><td><code>{}</code><td>{needed}<td>{meaning}", escape(name));
     }
     *out += "</table>";
+}
+
+/// Prose for a page: what stands between backticks is code.
+fn prose(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(n, part)| if n % 2 == 1 { format!("<code>{}</code>", escape(part)) } else { escape(part) })
+        .collect()
 }
 
 fn escape(text: &str) -> String {
@@ -155,6 +163,6 @@ mod tests {
     fn the_page_shows_routes_and_fields() {
         let page = render(&serde_json::to_value(super::super::openapi()).unwrap());
         assert!(page.contains("POST /api/jobs/") && page.contains("phone_number"));
-        assert!(!page.contains("<script"));
+        assert!(!page.contains("<script") && !page.contains('`'));
     }
 }

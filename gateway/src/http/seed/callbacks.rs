@@ -24,7 +24,8 @@ use crate::http::problem::{Answer, Problem};
 use crate::http::rights::same;
 use crate::inbox;
 
-/// Hears that money came in. The seed's path; Daraja refuses to register it, hence the one below.
+/// Hears that money came in. Daraja does not register a path with its rail's name in it: give it the one with
+/// a token.
 #[utoipa::path(post, path = "/api/callbacks/mpesa/deposit/", tag = "callbacks", request_body = Object,
     responses((status = 200, description = "heard", body = Object)))]
 pub(in crate::http) async fn deposit(State(app): State<Shared>, peer: Peer, Raw(raw): Raw) -> Answer<Json> {
