@@ -114,7 +114,8 @@ create table flow.payout (
     book        text not null,
     escrow      text not null references flow.escrow (reference),
     beneficiary uuid not null,
-    surrender   text not null unique,      -- the chain event that put the money into the vault: no row without it
+    -- The chain event that put the money into the vault: no row without it.
+    surrender   text not null unique,
     claim       bigint not null,           -- what the person earned
     amount      bigint not null,           -- what the rail is asked to pay: whole units of the currency
     rail        text not null,
@@ -122,7 +123,8 @@ create table flow.payout (
     status      text not null,
     provider_id text,
     fee         bigint,
-    holds       integer not null default 0,   -- how often the money was set aside: part of the key of each hold
+    -- How often the money was set aside: part of the key of each hold.
+    holds       integer not null default 0,
     created_at  timestamptz not null,
     updated_at  timestamptz not null,
     constraint payout_once unique (escrow, beneficiary),
@@ -228,7 +230,8 @@ create table chain.cursor (
     position   jsonb not null,             -- from where to read on
     checked_at timestamptz not null
 );
-grant select, insert, update on chain.intent, chain.attempt, chain.cursor, chain.channel, chain.event to amana_app;
+grant select, insert, update on chain.intent, chain.attempt, chain.cursor, chain.channel, chain.event
+    to amana_app;
 
 ----------------------------------------------------------------------------------------------- event
 -- One event and one audit row a transition.

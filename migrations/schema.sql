@@ -735,41 +735,42 @@ CREATE OR REPLACE FUNCTION ledger.chunks_add_up()
  LANGUAGE plpgsql
 AS $function$
 declare
+    s record;
     b record;
     stray bigint;
 begin
-    for b in
-        select s.book, s.batch, x.first_posting as low, x.first_posting + x.postings - 1 as high
-        from (select distinct book, batch from fresh) s
-        left join ledger.batch x on x.book = s.book and x.no = s.batch and x.xact = pg_current_xact_id()
-    loop
-        if b.low is null then
-            perform ledger.refuse('in_batch', format('ledger.chunk of batch %s of %s', b.batch, b.book));
+    for s in select distinct book, batch from fresh loop
+        select first_posting as low, first_posting + postings - 1 as high into b
+        from ledger.batch where book = s.book and no = s.batch and xact = pg_current_xact_id();
+        if not found then
+            perform ledger.refuse('in_batch', format('ledger.chunk of batch %s of %s', s.batch, s.book));
         end if;
         select coalesce(c.account, m.account) into stray
         from (
             select account, array_agg(no order by no) as nos,
-                sum(debits) as debits, sum(credits) as credits, sum(debits_held) as debits_held,
-                sum(credits_held) as credits_held
+                sum(debits)::bigint as debits, sum(credits)::bigint as credits,
+                sum(debits_held)::bigint as debits_held, sum(credits_held)::bigint as credits_held
             from (
                 select debit as account, no,
                     case when phase in ('post', 'settle') then amount else 0 end as debits, 0 as credits,
                     case phase when 'post' then 0 when 'hold' then amount else -amount end as debits_held,
                     0 as credits_held
-                from ledger.posting where book = b.book and no between b.low and b.high
+                from ledger.posting where book = s.book and no between b.low and b.high
                 union all
                 select credit, no, 0, case when phase in ('post', 'settle') then amount else 0 end,
                     0, case phase when 'post' then 0 when 'hold' then amount else -amount end
-                from ledger.posting where book = b.book and no between b.low and b.high
+                from ledger.posting where book = s.book and no between b.low and b.high
             ) leg
             group by account
         ) m
-        full join (select * from fresh where book = b.book and batch = b.batch) c on c.account = m.account
-        left join ledger.account a on a.book = b.book and a.account = c.account
+        full join (select * from fresh where book = s.book and batch = s.batch) c on c.account = m.account
+        left join lateral (
+            select kind from ledger.account where book = s.book and account = c.account limit 1
+        ) a on true
         left join ledger.kind k on k.kind = a.kind
         left join lateral (
             select * from ledger.chunk
-            where book = b.book and account = c.account and batch < b.batch
+            where book = s.book and account = c.account and batch < s.batch
             order by batch desc limit 1
         ) o on true
         where c.account is null or m.account is null or k.kind is null
@@ -781,7 +782,7 @@ begin
         limit 1;
         if found then
             perform ledger.refuse('chunks_add_up',
-                format('account %s in batch %s of %s', stray, b.batch, b.book));
+                format('account %s in batch %s of %s', stray, s.batch, s.book));
         end if;
     end loop;
     return null;
@@ -828,18 +829,15 @@ CREATE OR REPLACE FUNCTION ledger.in_batch()
  LANGUAGE plpgsql
 AS $function$
 declare
-    stray text;
+    s record;
 begin
-    select format('ledger.%s of batch %s of %s', tg_table_name, f.batch, f.book) into stray
-    from (select distinct book, batch from fresh) f
-    where not exists (
-        select from ledger.batch b
-        where b.book = f.book and b.no = f.batch and b.xact = pg_current_xact_id()
-    )
-    limit 1;
-    if found then
-        perform ledger.refuse('in_batch', stray);
-    end if;
+    for s in select distinct book, batch from fresh loop
+        perform from ledger.batch where book = s.book and no = s.batch and xact = pg_current_xact_id();
+        if not found then
+            perform ledger.refuse('in_batch',
+                format('ledger.%s of batch %s of %s', tg_table_name, s.batch, s.book));
+        end if;
+    end loop;
     return null;
 end
 $function$;
@@ -849,19 +847,18 @@ CREATE OR REPLACE FUNCTION ledger.postings_number()
  LANGUAGE plpgsql
 AS $function$
 declare
-    stray text;
+    s record;
 begin
-    select format('postings of batch %s of %s', f.batch, f.book) into stray
-    from (
+    for s in
         select book, batch, count(*) as n, min(no) as low, max(no) as high from fresh group by book, batch
-    ) f
-    left join ledger.batch b on b.book = f.book and b.no = f.batch and b.xact = pg_current_xact_id()
-    where b.no is null or f.n <> b.postings or f.low <> b.first_posting
-        or f.high <> b.first_posting + b.postings - 1
-    limit 1;
-    if found then
-        perform ledger.refuse('postings_number', stray);
-    end if;
+    loop
+        perform from ledger.batch
+        where book = s.book and no = s.batch and xact = pg_current_xact_id()
+            and postings = s.n and first_posting = s.low and first_posting + postings - 1 = s.high;
+        if not found then
+            perform ledger.refuse('postings_number', format('postings of batch %s of %s', s.batch, s.book));
+        end if;
+    end loop;
     return null;
 end
 $function$;
@@ -923,24 +920,31 @@ CREATE OR REPLACE FUNCTION ledger.transfers_share()
  LANGUAGE plpgsql
 AS $function$
 declare
-    stray text;
+    s record;
+    b record;
+    stray uuid;
 begin
-    select format('transfer %s of batch %s of %s', coalesce(t.id, p.transfer), s.batch, s.book) into stray
-    from (select book, batch, count(*) as n from fresh group by book, batch) s
-    left join ledger.batch b on b.book = s.book and b.no = s.batch and b.xact = pg_current_xact_id()
-    left join lateral (
-        select transfer, count(*) as n, min(no) as low, max(no) as high
-        from ledger.posting
-        where book = b.book and no >= b.first_posting and no < b.first_posting + b.postings
-        group by transfer
-    ) p on true
-    full join fresh t on t.book = s.book and t.batch = s.batch and t.id = p.transfer
-    where b.no is null or s.n <> b.transfers or t.id is null or p.transfer is null
-        or t.first_posting <> p.low or t.postings <> p.n or p.high <> p.low + p.n - 1
-    limit 1;
-    if found then
-        perform ledger.refuse('transfers_share', stray);
-    end if;
+    for s in select book, batch, count(*) as n from fresh group by book, batch loop
+        select first_posting as low, first_posting + postings - 1 as high, transfers into b
+        from ledger.batch where book = s.book and no = s.batch and xact = pg_current_xact_id();
+        if not found or b.transfers <> s.n then
+            perform ledger.refuse('transfers_share', format('transfers of batch %s of %s', s.batch, s.book));
+        end if;
+        select coalesce(t.id, p.transfer) into stray
+        from (
+            select transfer, count(*) as n, min(no) as low, max(no) as high
+            from ledger.posting where book = s.book and no between b.low and b.high
+            group by transfer
+        ) p
+        full join (select * from fresh where book = s.book and batch = s.batch) t on t.id = p.transfer
+        where t.id is null or p.transfer is null
+            or t.first_posting <> p.low or t.postings <> p.n or p.high <> p.low + p.n - 1
+        limit 1;
+        if found then
+            perform ledger.refuse('transfers_share',
+                format('transfer %s of batch %s of %s', stray, s.batch, s.book));
+        end if;
+    end loop;
     return null;
 end
 $function$;

@@ -155,12 +155,16 @@ async fn serve_embedded(environment: Environment) -> Result<(), Failure> {
 async fn play() -> Result<(), Failure> {
     let means = means()?;
     let mut stop = stop_signal()?;
+    let environment = Environment::default();
+    let temporary = Standalone::start(&Home::Temporary, Addresses::anywhere(), environment, &means);
     let deployment = tokio::select! {
-        it = Standalone::start(&Home::Temporary, Addresses::anywhere(), Environment::default(), &means) => it?,
+        deployment = temporary => deployment?,
         () = &mut stop => return Err("interrupted".into()),
     };
-    let log_in =
-        |role| LOG_INS.iter().find(|one| one.role == role).map(|one| (one.phone_number, one.password));
+    let log_in = |role| {
+        let found = LOG_INS.iter().find(|one| one.role == role);
+        found.map(|one| (one.phone_number, one.password)).unwrap_or_default()
+    };
     let top_up = |minor| {
         if let Ok(money) = Money::new(Asset::Kes, minor) {
             deployment.stack.sides.rail.top_up(money);
@@ -169,8 +173,8 @@ async fn play() -> Result<(), Failure> {
     let stage = demo::Stage {
         api: &deployment.api_url,
         http: means.http.clone(),
-        finance: log_in(persons::Role::Finance).unwrap_or_default(),
-        auditor: log_in(persons::Role::Auditor).unwrap_or_default(),
+        finance: log_in(persons::Role::Finance),
+        auditor: log_in(persons::Role::Auditor),
         top_up: &top_up,
     };
     let told = tokio::select! {

@@ -2,34 +2,34 @@
 //!
 //! # The model on one page
 //!
-//! A **book** is the accounts of one legal entity in one asset; they sum to zero alone. An **account** is a line
-//! of the chart ([`chart`]): it has one normal side, on which it grows, and perhaps a floor. A **posting** is one
-//! positive amount, debited to one account and credited to another; nothing else can be written down, so nothing
-//! unbalanced can. A **transfer** is the postings that land together, named by an id and by the caller's
-//! **idempotency key**; it is built by a rule ([`rules`]) and nowhere else. A **hold** is a posting set aside:
-//! its amount is *pending* on both accounts, gone for the one it will leave and not there yet for the other,
-//! until it is settled (in parts or whole), voided or expired. A **reversal** is a new transfer, the same
-//! postings turned round.
+//! A **book** is the accounts of one legal entity in one asset; they sum to zero alone. An **account** is a
+//! line of the chart ([`chart`]): it has one normal side, on which it grows, and perhaps a floor. A
+//! **posting** is one positive amount, debited to one account and credited to another; nothing else can be
+//! written down, so nothing unbalanced can. A **transfer** is the postings that land together, named by an id
+//! and by the caller's **idempotency key**; it is built by a rule ([`rules`]) and nowhere else. A **hold** is
+//! a posting set aside: its amount is *pending* on both accounts, gone for the one it will leave and not
+//! there yet for the other, until it is settled (in parts or whole), voided or expired. A **reversal** is a
+//! new transfer, the same postings turned round.
 //!
-//! Transfers are written in **batches** ([`journal`]), numbered without a gap within a book. For each account it
-//! touches a batch appends a **chunk**: the account's totals after it. A balance is the newest chunk
-//! ([`balance`]); nothing is ever updated. Each batch bears the hash of its contents and of its predecessor's,
-//! so the journal is a chain, and [`audit`] recomputes all of it.
+//! Transfers are written in **batches** ([`journal`]), numbered without a gap within a book. For each account
+//! it touches a batch appends a **chunk**: the account's totals after it. A balance is the newest chunk
+//! ([`balance`]); nothing is ever updated. Each batch bears the hash of its contents and of its
+//! predecessor's, so the journal is a chain, and [`audit`] recomputes all of it.
 //!
 //! # Who refuses what
 //!
-//! Business says no by a [`Rejection`](transfer::Rejection): a closed list, safe to show, nothing was written.
-//! Machinery says no by a [`Fault`]: roll back, log once, try again later. The database refuses by itself
-//! whatever does not add up, whoever writes it (`migrations/0002_ledger.sql`); the names of its constraints are
-//! the words of [`Constraint`].
+//! Business says no by a [`Rejection`](transfer::Rejection): a closed list, safe to show, nothing was
+//! written. Machinery says no by a [`Fault`]: roll back, log once, try again later. The database refuses by
+//! itself whatever does not add up, whoever writes it (`migrations/0002_ledger.sql`); the names of its
+//! constraints are the words of [`Constraint`].
 //!
 //! # Time
 //!
 //! `effective_at` is when it happened in the world, `recorded_at` when the book heard of it; the latter never
 //! goes back within a book. Days are days in UTC.
 //!
-//! Invariant: chart → transfer, hold → rules; batch (pure execution) → store (the only SQL) → journal, balance,
-//! audit. No file names an adapter, a provider's payload, a clock or a source of chance.
+//! Invariant: chart → transfer, hold → rules; batch (pure execution) → store (the only SQL) → journal,
+//! balance, audit. No file names an adapter, a provider's payload, a clock or a source of chance.
 
 pub mod audit;
 pub mod balance;

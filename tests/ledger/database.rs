@@ -95,7 +95,8 @@ const CHUNKS: &str = "insert into ledger.chunk
     select c.book, c.account, 3, c.debits_posted + case c.account when 1 then 5 else 0 end,
         c.credits_posted + case c.account when 2 then 5 else 0 end, c.debits_pending, c.credits_pending,
         1, c.floor, c.side, array[b.first_posting + b.postings]
-    from (select distinct on (account) * from ledger.chunk where account in (1, 2) order by account, batch desc) c
+    from (select distinct on (account) * from ledger.chunk where account in (1, 2) order by account, batch
+        desc) c
     join ledger.batch b on b.no = 2";
 
 fn bent(sql: &str, from: &str, to: &str) -> String {
@@ -208,7 +209,8 @@ async fn a_hold_is_not_settled_twice_whoever_tries() {
     let ground = written().await;
     let step = |was: i64, settled: i64, remaining: i64| {
         format!(
-            "insert into ledger.hold select book, hold, '01900000-0000-7000-8000-000000000000', 3, debit, credit,
+            "insert into ledger.hold select book, hold, '01900000-0000-7000-8000-000000000000', 3, debit,
+                credit,
                 {was}, {settled}, {was} - {settled} - {remaining}, {remaining}, 'settled', null
              from ledger.hold where was is null"
         )
@@ -284,7 +286,8 @@ async fn every_constraint_has_a_word() {
         select format('%s.%s', c.conrelid::regclass, c.conname) from pg_constraint c
         where c.connamespace = 'ledger'::regnamespace and c.contype in ('p', 'u')
             and c.conrelid not in ('ledger.asset'::regclass, 'ledger.kind'::regclass)
-            and (select attname from pg_attribute where attrelid = c.conrelid and attnum = c.conkey[1]) <> 'book'";
+            and (select attname from pg_attribute where attrelid = c.conrelid and attnum = c.conkey[1]) <>
+                'book'";
     let strange: Vec<String> = sqlx::query_scalar(sql).fetch_all(&ground.db.owner).await.unwrap();
     assert!(strange.is_empty(), "a key does not begin with the book: {strange:?}");
 }

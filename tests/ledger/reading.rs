@@ -104,7 +104,8 @@ async fn the_audit_finds_what_is_wrong() {
         ("update ledger.account set kind = 'employer' where account = 1", "accounts_in_chart"),
         ("update ledger.restated set amount = amount + 1", "restated_days"),
         (
-            "update ledger.reversal set reverses = (select id from ledger.transfer where event = 'float_move_in')",
+            "update ledger.reversal set reverses = (select id from ledger.transfer where event =
+                'float_move_in')",
             "reversals_mirror",
         ),
     ];
@@ -126,7 +127,8 @@ async fn the_audit_finds_what_is_wrong() {
     for (sql, name) in cases {
         let mut tx = ground.db.owner.begin().await.unwrap();
         let off = "do $$ declare t text; begin
-            foreach t in array array['posting', 'chunk', 'hold', 'batch', 'transfer', 'account', 'restated', 'reversal']
+            foreach t in array array['posting', 'chunk', 'hold', 'batch', 'transfer', 'account', 'restated',
+                'reversal']
             loop execute format('alter table ledger.%I disable trigger user', t); end loop; end $$;
             alter table ledger.chunk drop constraint chunk_floor, drop constraint chunk_lowest;
             alter table ledger.account drop constraint account_path_of_kind;

@@ -88,7 +88,7 @@ async fn amounts_have_two_accounts_and_a_floor() {
     let same = rules::capital_in(ground.intent(), Account::Capital, kes(1));
     let account = Account::Capital;
     assert!(
-        matches!(refusal(&ground, same).await, Rejection::SameAccount { account: found, .. } if found == account)
+        matches!(refusal(&ground, same).await, Rejection::SameAccount { account: it, .. } if it == account)
     );
 
     ground.land(rules::capital_in(ground.intent(), float(), kes(100))).await;
@@ -161,7 +161,7 @@ async fn within_one_batch_as_between_batches() {
     let answers = ground.post(&batch).await;
     assert!(matches!(answers[0], Ok(Posted::New(_))));
     assert!(
-        matches!(&answers[1], Ok(Posted::Replayed(receipt)) if receipt == answers[0].as_ref().unwrap().receipt())
+        matches!(&answers[1], Ok(Posted::Replayed(again)) if again == answers[0].as_ref().unwrap().receipt())
     );
     assert!(matches!(answers[2], Err(Rejection::KeyReused { .. })));
     assert!(matches!(answers[3], Err(Rejection::Overdraft { .. })));

@@ -30,14 +30,17 @@ const TYPES: &str = "
         when 'e' then format('create type %s as enum (%s);', t.oid::regtype,
             (select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)
              from pg_enum e where e.enumtypid = t.oid))
-        when 'd' then format('create domain %s as %s%s;', t.oid::regtype, format_type(t.typbasetype, t.typtypmod),
+        when 'd' then format('create domain %s as %s%s;', t.oid::regtype, format_type(t.typbasetype,
+            t.typtypmod),
             coalesce((select string_agg(' ' || pg_get_constraintdef(c.oid), '' order by c.conname)
              from pg_constraint c where c.contypid = t.oid and c.contype <> 'n'), ''))
         else format('create type %s as (%s);', t.oid::regtype,
-            (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum)
+            (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by
+                a.attnum)
              from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped)) end
     from pg_type t join pg_namespace n on n.oid = t.typnamespace left join pg_class c on c.oid = t.typrelid
-    where OURS and (t.typtype in ('e', 'd') or t.typtype = 'c' and c.relkind = 'c') order by t.oid::regtype::text";
+    where OURS and (t.typtype in ('e', 'd') or t.typtype = 'c' and c.relkind = 'c') order by
+        t.oid::regtype::text";
 
 const TABLES: &str = "
     select format(E'create table %s (\\n', c.oid::regclass)
@@ -51,28 +54,34 @@ const TABLES: &str = "
                 E',\\n' order by a.attnum)
             from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
-        || coalesce((select string_agg(format(E',\\n    constraint %I %s', k.conname, pg_get_constraintdef(k.oid)), ''
+        || coalesce((select string_agg(format(E',\\n    constraint %I %s', k.conname,
+            pg_get_constraintdef(k.oid)), ''
                 order by k.contype desc, k.conname)
             from pg_constraint k where k.conrelid = c.oid and k.contype in ('p', 'u', 'c', 'f', 'x')), '')
         || E'\\n);'
         || coalesce((select string_agg(E'\\n' || pg_get_indexdef(i.indexrelid) || ';', '' order by x.relname)
             from pg_index i join pg_class x on x.oid = i.indexrelid
-            where i.indrelid = c.oid and not exists (select from pg_constraint k where k.conindid = i.indexrelid)), '')
+            where i.indrelid = c.oid and not exists (select from pg_constraint k where k.conindid =
+                i.indexrelid)), '')
         || coalesce((select string_agg(E'\\n' || pg_get_triggerdef(t.oid) || ';', '' order by t.tgname)
             from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal), '')
-        || case when c.relrowsecurity then E'\\nalter table ' || c.oid::regclass || ' enable row level security;'
+        || case when c.relrowsecurity then E'\\nalter table ' || c.oid::regclass ||
+            ' enable row level security;'
             else '' end
-        || coalesce((select string_agg(format(E'\\ngrant %s on %s to %s;', x.rights, c.oid::regclass, x.grantee), ''
+        || coalesce((select string_agg(format(E'\\ngrant %s on %s to %s;', x.rights, c.oid::regclass,
+            x.grantee), ''
                 order by x.grantee)
             from (select a.grantee::regrole::text as grantee,
                     lower(string_agg(a.privilege_type, ', ' order by a.privilege_type)) as rights
-                from aclexplode(c.relacl) a where a.grantee <> c.relowner and a.grantee <> 0 group by 1) x), '')
+                from aclexplode(c.relacl) a where a.grantee <> c.relowner and a.grantee <> 0 group by 1) x),
+                    '')
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where OURS and c.relkind in ('r', 'p') order by n.nspname, c.relname";
 
 const VIEWS: &str = "
     select format(E'create %s %s as\\n%s',
-        case c.relkind when 'm' then 'materialized view' else 'view' end, c.oid::regclass, pg_get_viewdef(c.oid))
+        case c.relkind when 'm' then 'materialized view' else 'view' end, c.oid::regclass,
+            pg_get_viewdef(c.oid))
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where OURS and c.relkind in ('v', 'm') order by n.nspname, c.relname";
 

@@ -30,7 +30,8 @@ const FORGETFUL: &[&str] = &["fsync=off", "synchronous_commit=off", "full_page_w
 /// Starts Postgres, says so, waits until our process has gone, stops it, and clears up where asked to.
 const SUPERVISOR: &str = r#"
 bin=$1 dir=$2 options=$3 keep=$4
-"$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -o "$options" -w -t 120 start >/dev/null 2>&1 || { echo failed; exit 1; }
+"$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -o "$options" -w -t 120 start >/dev/null 2>&1 ||
+    { echo failed; exit 1; }
 echo ready
 cat >/dev/null
 "$bin/pg_ctl" -D "$dir/data" -m fast -w -t 60 stop >/dev/null 2>&1 ||

@@ -87,7 +87,8 @@ fn nobody() -> Result<String, Fault> {
     Ok(NOBODY.get_or_init(|| hash).clone())
 }
 
-/// How many hashes are computed at once. Each takes 19 MiB: eight are 152 MiB, and more than the cores could use.
+/// How many hashes are computed at once. Each takes 19 MiB: eight are 152 MiB, and more than the cores could
+/// use.
 static PLACES: Semaphore = Semaphore::const_new(8);
 
 async fn aside<T: Send + 'static>(

@@ -1,9 +1,10 @@
 //! Reading what a batch needs to know: the head, what was heard before, holds, originals, accounts.
 //! Each is one statement, whatever the number of transfers.
 //!
-//! Each looks rows up one by one (`cross join lateral (… limit 1)`), because a plan made while a book was small
-//! would otherwise read the whole book later. And the arrays stand behind a `select`, so that the planner cannot
-//! look into them: it would make a new plan for every batch, a tenth of a millisecond each, to save nothing.
+//! Each looks rows up one by one (`cross join lateral (… limit 1)`), because a plan made while a book was
+//! small would otherwise read the whole book later. And the arrays stand behind a `select`, so that the
+//! planner cannot look into them: it would make a new plan for every batch, a tenth of a millisecond each, to
+//! save nothing.
 
 use std::collections::HashMap;
 
@@ -96,7 +97,8 @@ pub(crate) async fn externals(
     let rows = sqlx::query!(
         r#"
         select e.provider as "provider!", e.account as "account!", e.id as "id!", e.transfer as "transfer!"
-        from unnest((select $2::text[]), (select $3::text[]), (select $4::text[])) as u (provider, account, id)
+        from unnest((select $2::text[]), (select $3::text[]), (select $4::text[])) as u (provider, account,
+            id)
         cross join lateral (
             select * from ledger.external
             where book = $1 and provider = u.provider and account = u.account and id = u.id limit 1

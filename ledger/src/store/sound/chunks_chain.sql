@@ -7,7 +7,8 @@ select count(*) as "seen!", coalesce(
             or debits_pending - was_debits_pending <> debits_held
             or credits_pending - was_credits_pending <> credits_held
     ),
-    case when coalesce(sum(n), 0) <> 2 * (select count(*) from ledger.posting) then 'postings outside of chunks' end
+    case when coalesce(sum(n), 0) <> 2 * (select count(*) from ledger.posting) then
+        'postings outside of chunks' end
 ) as culprit
 from (
     select book, account, batch, posting_nos, debits_posted, credits_posted, debits_pending, credits_pending,

@@ -1,5 +1,6 @@
 -- Restated is exactly what posted on another day than it was effective, once for each account.
-select count(*) as "seen!", min(format('posting %s of %s', coalesce(r.posting, e.no), coalesce(r.book, e.book))) filter (
+select count(*) as "seen!", min(format('posting %s of %s', coalesce(r.posting, e.no), coalesce(r.book,
+    e.book))) filter (
     where r.posting is null or e.no is null or r.side <> e.side or r.amount <> e.amount or r.batch <> e.batch
         or r.effective_at <> e.effective_at or r.recorded_at <> e.recorded_at
 ) as culprit

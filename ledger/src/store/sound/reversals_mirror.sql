@@ -1,6 +1,7 @@
 -- A reversal posts what its original posted, turned round.
 select count(*) as "seen!",
-    min(format('reversal %s of %s', r.transfer, r.book)) filter (where mine is distinct from theirs) as culprit
+    min(format('reversal %s of %s', r.transfer, r.book)) filter (where mine is distinct from theirs) as
+        culprit
 from ledger.reversal r
 left join ledger.transfer t on t.book = r.book and t.id = r.transfer
 left join ledger.transfer o on o.book = r.book and o.id = r.reverses
