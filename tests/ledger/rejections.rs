@@ -8,6 +8,7 @@ use amana_ledger::rules::{self, Intent, Paid};
 use amana_ledger::transfer::{Rejection, Transfer};
 use amana_ledger::{Fault, balance};
 use chrono::TimeDelta;
+use sqlx::Connection;
 
 use crate::ground::{Ground, book, float, kes, party, paybill, rail};
 
@@ -261,5 +262,25 @@ async fn a_caller_with_an_old_view_is_fenced() {
     );
     drop(old);
     ground.land(late).await;
+    ground.audited().await;
+}
+
+#[tokio::test]
+async fn a_caller_may_post_twice_and_take_the_second_back() {
+    let ground = Ground::new().await;
+    let capital = |minor| rules::capital_in(ground.intent(), float(), kes(minor));
+    let mut tx = ground.db.app.begin().await.unwrap();
+    let first = journal::post_one(&mut tx, &ground.clock, &capital(5)).await.unwrap().unwrap();
+    let mut nested = tx.begin().await.unwrap();
+    let lost = journal::post_one(&mut nested, &ground.clock, &capital(6)).await.unwrap().unwrap();
+    nested.rollback().await.unwrap();
+    let mut nested = tx.begin().await.unwrap();
+    let second = journal::post_one(&mut nested, &ground.clock, &capital(7)).await.unwrap().unwrap();
+    nested.commit().await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!((first.receipt().batch, lost.receipt().batch, second.receipt().batch), (1, 2, 2));
+    let mut conn = ground.db.app.acquire().await.unwrap();
+    let float = balance::balance(&mut conn, &ground.book, &float()).await.unwrap();
+    assert_eq!((float.posted(), float.held(), float.available()), (12, 0, 12));
     ground.audited().await;
 }
