@@ -54,7 +54,12 @@ async fn strangers_see_nothing_and_lists_show_what_concerns_one() {
     assert_eq!(ids(api.get("/api/jobs/", &one).await.ok(200)), [funded, unfunded]);
     assert_eq!(ids(api.get("/api/jobs", &other).await.ok(200)), [0i64; 0]);
     assert_eq!(ids(api.get("/api/jobs/", &employee).await.ok(200)), [funded], "unfunded jobs are hidden");
-    let first = api.get("/api/jobs/?limit=1", &one).await.ok(200);
+    let page = api.get("/api/jobs/?limit=1", &one).await;
+    assert!(
+        page.header("link")
+            .is_some_and(|link| link.starts_with("<?limit=1&cursor=") && link.ends_with("rel=\"next\""))
+    );
+    let first = page.ok(200);
     assert_eq!((ids(first.clone()), first["has_more"].as_bool()), (vec![funded], Some(true)));
     let next = format!("/api/jobs/?limit=1&cursor={}", first["next_cursor"].as_str().unwrap());
     let second = api.get(&next, &one).await.ok(200);

@@ -1,5 +1,5 @@
-//! What must not leave: planted phones, names, passwords, tokens, PINs and keys, looked for in everything that stays
-//! behind: the log at its most talkative, every row of every table, and every error body.
+//! What must not leave: planted phones, names, passwords, tokens, PINs and keys. They are looked for in all that
+//! stays behind: the log at its most talkative, every row of every table, and every error body.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -40,8 +40,7 @@ fn log() -> Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     let listen = || {
         let log = Log::default();
-        // Libraries at trace print whole requests of their own; what they are given is ours to keep clean, what
-        // they do with it at that level is not in any configuration of ours.
+        // Libraries at trace print whole requests of their own, which no configuration of ours asks them for.
         let filter = "debug,hyper=info,reqwest=info,amana_gateway=trace,amana_adapters=trace,sqlx=trace";
         let all = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(log.clone());
         all.init();

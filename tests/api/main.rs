@@ -10,3 +10,4 @@ mod leaks;
 mod money;
 mod people;
 mod phones;
+mod privacy;

@@ -3,6 +3,10 @@
 //! Invariant: a cursor is a place in the list, not a count, so rows that arrive meanwhile move nothing; it
 //! is opaque and signed for its list, so nobody can aim it.
 
+use axum::Json;
+use axum::http::HeaderValue;
+use axum::http::header::LINK;
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -30,6 +34,9 @@ pub(crate) struct Page<T> {
     pub next_cursor: Option<String>,
     /// Whether there is a next page.
     pub has_more: bool,
+    /// How many rows were asked for.
+    #[serde(skip)]
+    limit: usize,
 }
 
 impl PageQuery {
@@ -69,13 +76,28 @@ impl<T> Page<T> {
         rows.truncate(limit);
         let next_cursor =
             rows.last().filter(|_| has_more).map(|row| cursor(app, list, &place(row).to_string()));
-        Page { data: rows, next_cursor, has_more }
+        Page { data: rows, next_cursor, has_more, limit }
     }
 
     /// The same page with other rows.
     pub(super) fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         let data = self.data.into_iter().map(change).collect();
-        Page { data, next_cursor: self.next_cursor, has_more: self.has_more }
+        Page { data, next_cursor: self.next_cursor, has_more: self.has_more, limit: self.limit }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        // Relative to the page asked for, so it is right behind any proxy.
+        let next = self
+            .next_cursor
+            .as_ref()
+            .map(|cursor| format!("<?limit={}&cursor={cursor}>; rel=\"next\"", self.limit));
+        let mut response = Json(self).into_response();
+        if let Some(Ok(link)) = next.map(HeaderValue::try_from) {
+            response.headers_mut().insert(LINK, link);
+        }
+        response
     }
 }
 

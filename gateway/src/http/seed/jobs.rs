@@ -140,12 +140,12 @@ pub(in crate::http) async fn list(
     State(app): State<Shared>,
     caller: Caller,
     Query(page): Query<PageQuery>,
-) -> Answer<Json<Page<JobView>>> {
+) -> Answer<Page<JobView>> {
     let (limit, before) = (page.limit()?, page.after(&app, "jobs")?);
     let mut tx = app.db.begin().await?;
     let jobs = trade::list(&mut tx, &caller, before, limit + 1).await?;
     let views = shown(&mut tx, &app, jobs).await?;
-    Ok(Json(Page::of(&app, "jobs", limit, views, |job| job.id)))
+    Ok(Page::of(&app, "jobs", limit, views, |job| job.id))
 }
 
 /// Posts a job and opens its escrow.
@@ -258,7 +258,7 @@ pub(in crate::http) async fn applicants(
     caller: Caller,
     Id(id): Id,
     Query(page): Query<PageQuery>,
-) -> Answer<Json<Page<ApplicantView>>> {
+) -> Answer<Page<ApplicantView>> {
     let list = format!("applicants:{id}");
     let (limit, after) = (page.limit()?, page.after(&app, &list)?.unwrap_or(i64::MIN));
     let mut tx = app.db.begin().await?;
@@ -270,7 +270,7 @@ pub(in crate::http) async fn applicants(
         applied_at: time(applicant.at),
         place: applicant.at.timestamp_micros(),
     });
-    Ok(Json(Page::of(&app, &list, limit, rows.collect(), |row| row.place)))
+    Ok(Page::of(&app, &list, limit, rows.collect(), |row| row.place))
 }
 
 /// Says the work is done: releases the escrow and pays the employee.

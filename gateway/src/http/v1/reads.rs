@@ -53,11 +53,11 @@ pub(in crate::http) async fn trace(
 pub(in crate::http) async fn suspense(
     State(app): State<Shared>,
     Query(page): Query<PageQuery>,
-) -> Answer<Json<Page<Suspended>>> {
+) -> Answer<Page<Suspended>> {
     let (limit, after) = (page.limit()?, page.after(&app, "suspense")?);
     let mut tx = app.db.begin().await?;
     let rows = recon::suspense(&mut tx, &app, after, most(limit)).await?;
-    Ok(Json(Page::of(&app, "suspense", limit, rows, |row| row.id)))
+    Ok(Page::of(&app, "suspense", limit, rows, |row| row.id))
 }
 
 /// Lists what failed and what to do about it, newest first.
@@ -66,13 +66,13 @@ pub(in crate::http) async fn suspense(
 pub(in crate::http) async fn failures(
     State(app): State<Shared>,
     Query(page): Query<PageQuery>,
-) -> Answer<Json<Page<Failure>>> {
+) -> Answer<Page<Failure>> {
     let (limit, before) = (page.limit()?, page.after(&app, "failures")?);
     let mut tx = app.db.begin().await?;
     // Everything up to now: what carries a later time than our clock's has not happened yet.
     let before = before.unwrap_or_else(|| app.clock.now() + chrono::TimeDelta::seconds(1));
     let rows = recon::failures(&mut tx, &app, before, most(limit)).await?;
-    Ok(Json(Page::of(&app, "failures", limit, rows, |row| row.since.to_rfc3339())))
+    Ok(Page::of(&app, "failures", limit, rows, |row| row.since.to_rfc3339()))
 }
 
 /// Lists what happened, newest first.
@@ -81,18 +81,18 @@ pub(in crate::http) async fn failures(
 pub(in crate::http) async fn events(
     State(app): State<Shared>,
     Query(page): Query<PageQuery>,
-) -> Answer<Json<Page<EventView>>> {
+) -> Answer<Page<EventView>> {
     let (limit, before) = (page.limit()?, page.after(&app, "events")?);
     let mut tx = app.db.begin().await?;
     let rows = events::page(&mut tx, before.unwrap_or(i64::MAX), most(limit)).await?;
     let shown = Page::of(&app, "events", limit, rows, |row| row.no);
-    Ok(Json(shown.map(|row| EventView {
+    Ok(shown.map(|row| EventView {
         no: row.no,
         at: row.at,
         name: row.name,
         subject: row.subject,
         body: row.body,
-    })))
+    }))
 }
 
 /// Proves that float, ledger and chain agree, every term printed.
