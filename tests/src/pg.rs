@@ -9,10 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 
+use amana_gateway::db::MIGRATIONS;
 use amana_gateway::embedded::cluster::Cluster;
-
-/// Every migration of the house, in order.
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 const TEMPLATE: &str = "amana_template";
 

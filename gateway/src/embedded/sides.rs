@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amana_adapters::http::Client;
+use amana_adapters::stellar::Keypair;
 use amana_adapters::stellar::deploy::{Deployed, Plan, Purse, Roles, Site, deploy, fund_channels};
 use amana_adapters::{africastalking, intersend};
 use amana_ledger::id::{Clock, Rng};
@@ -108,7 +109,7 @@ impl Sides {
 
     /// Tells our side where the others are, in the words of its environment.
     pub fn describe(&self, secrets: &Secrets, environment: &mut Environment) {
-        let channels: Vec<String> = secrets.channels.iter().map(|channel| channel.reveal()).collect();
+        let channels: Vec<String> = secrets.channels.iter().map(Keypair::reveal).collect();
         let words = [
             ("AMANA_MASTER_KEY", secrets.master_key.expose().to_owned()),
             ("STELLAR_RPC_URL", self.network.url()),

@@ -365,7 +365,7 @@ impl Event {
     /// What was said, in a word and in more, for the record of the conversation.
     pub fn in_words(&self) -> (&'static str, Option<String>) {
         match self {
-            Self::Sent(outcome) => outcome_words(outcome, |status| status_words(status)),
+            Self::Sent(outcome) => outcome_words(outcome, status_words),
             Self::Answered(outcome) => outcome_words(outcome, |status| {
                 status.as_ref().map_or(("unknown_reference", None), status_words)
             }),

@@ -1,5 +1,4 @@
 //! Prints the whole picture of the database, for `make schema`.
-#![expect(clippy::disallowed_macros, reason = "printing is what it is for")]
 
 #[tokio::main]
 async fn main() {
