@@ -8,6 +8,7 @@ use amana_gateway::config::Secret;
 use amana_gateway::db::Db;
 use amana_gateway::http;
 use amana_gateway::people::{self, Email, Language, Name, NewPerson, PayoutMode, Role, password};
+pub(crate) use amana_tests::story::together;
 use amana_tests::world::World;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -214,25 +215,4 @@ async fn exchange(to: SocketAddr, line: (&str, &str), headers: &[(&str, &str)], 
     let lines = head.lines().skip(1).filter_map(|line| line.split_once(": "));
     let headers = lines.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
     Reply { status, headers, text: text.to_owned() }
-}
-
-/// Awaits them all at once on this task: the futures borrow the world.
-pub(crate) async fn together<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
-    let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
-    std::future::poll_fn(|context| {
-        for (future, done) in &mut futures {
-            if done.is_none()
-                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
-            {
-                *done = Some(value);
-            }
-        }
-        if futures.iter().all(|(_, done)| done.is_some()) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-    futures.into_iter().filter_map(|(_, done)| done).collect()
 }

@@ -1,6 +1,8 @@
 //! Jobs: the seed's JSON, who may do what, and the six steps.
 
 use amana_gateway::people::Role;
+use amana_localnet::STANDALONE_PASSPHRASE;
+use amana_tests::python;
 use serde_json::json;
 
 use crate::door::{Api, at_fault, together};
@@ -197,5 +199,42 @@ async fn the_six_steps() {
     assert_eq!(api.world.rail.payouts().len(), 1, "paid once");
     let trace = api.get(&format!("/v1/escrows/{reference}/trace"), &employer).await.ok(200);
     assert_eq!(trace["sides"]["agrees"], true);
+    api.world.sound().await;
+}
+
+/// The official SDK, unchanged: a stranger reads on chain what the API says, and can only read.
+#[tokio::test]
+async fn what_the_api_says_is_what_the_chain_says_to_a_stranger() {
+    let api = Api::open().await;
+    let (employer, _) = api.register("employer", "0712345001").await;
+    let (_, person) = api.register("employee", "0712345002").await;
+    let (id, reference) = api.job(&employer, "50000.37").await;
+    api.paid("UKK71XQ601", &reference, "50000.37").await;
+    let assign = json!({ "employee": person, "invite": true });
+    api.patch(&format!("/api/jobs/{id}/"), &employer, assign).await.ok(200);
+    api.world.settle().await;
+    let ours = api.get(&format!("/api/escrow/{reference}"), &employer).await.ok(200);
+    let (url, contract) = (api.world.chain.url(), ours["stellar_contract_id"].as_str().unwrap().to_owned());
+    let key = ours["escrow_key"].as_str().unwrap().to_owned();
+    let read = move || {
+        python::play(
+            env!("CARGO_TARGET_TMPDIR"),
+            [&url, STANDALONE_PASSPHRASE, &contract, &key, "500003700000"],
+        )
+    };
+    let said = tokio::task::spawn_blocking(read).await.unwrap();
+    // 1 token unit is 10⁻⁷ of a shilling.
+    assert_eq!(
+        (ours["amount"].as_str(), said["before"]["amount"].as_i64()),
+        (Some("50000.37"), Some(500_003_700_000))
+    );
+    assert_eq!(
+        (ours["chain"]["balance"].as_str(), &said["before"]["funded"]),
+        (Some("50000.37"), &said["before"]["amount"])
+    );
+    assert_eq!((&said["unsigned"], &said["signed_by_stranger"]), (&"FAILED".into(), &"FAILED".into()));
+    assert_eq!(said["before"], said["after"], "nothing moved");
+    let after = api.get(&format!("/api/escrow/{reference}"), &employer).await.ok(200);
+    assert_eq!((after["agrees"].as_bool(), &after["chain"]), (Some(true), &ours["chain"]));
     api.world.sound().await;
 }

@@ -55,21 +55,21 @@ pub fn misbehaviours() -> Vec<Behaviour> {
     ]
 }
 
-/// All of them at once, their answers in the order in which they come.
-pub async fn together<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    let mut waiting: Vec<_> = all.map(Box::pin).collect();
-    let mut done = Vec::new();
-    std::future::poll_fn(move |context| {
-        waiting.retain_mut(|one| match one.as_mut().poll(context) {
-            Poll::Ready(value) => {
-                done.push(value);
-                false
+/// Awaits them all at once on this task, as they borrow the world. Their answers in the order of asking.
+pub async fn together<T>(all: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let mut all: Vec<_> = all.into_iter().map(|one| (Box::pin(one), None)).collect();
+    std::future::poll_fn(|context| {
+        for (one, answer) in &mut all {
+            if answer.is_none()
+                && let Poll::Ready(value) = one.as_mut().poll(context)
+            {
+                *answer = Some(value);
             }
-            Poll::Pending => true,
-        });
-        if waiting.is_empty() { Poll::Ready(std::mem::take(&mut done)) } else { Poll::Pending }
+        }
+        if all.iter().all(|(_, answer)| answer.is_some()) { Poll::Ready(()) } else { Poll::Pending }
     })
-    .await
+    .await;
+    all.into_iter().filter_map(|(_, answer)| answer).collect()
 }
 
 impl World {

@@ -43,13 +43,13 @@ async fn fifty_copies_in_parallel_are_one_deposit() {
     let (world, _, reference) = begin("50000.00").await;
     let paid = payment(&world, "UKK71XQ4Z2", reference.as_str(), "50000.00");
     let copies = (0..50).map(|_| world.hear(&world.app, &paid));
-    for heard in together(copies).await {
+    for heard in together(copies.collect()).await {
         heard.unwrap();
     }
     // Several judges at once, as several processes would be.
     let judges =
         (0..4).map(|_| async { while amana_gateway::worker::judge::next(&world.app).await.unwrap() {} });
-    together(judges).await;
+    together(judges.collect()).await;
     world.settle().await;
     assert_eq!(world.chain_events(&reference, "funded").await, 1, "one mint");
     let verdicts = world.verdicts().await;

@@ -138,7 +138,7 @@ async fn whole_shillings_are_paid_and_the_fraction_stays_the_claim() {
 async fn fifty_completions_at_once_release_once() {
     let (world, employee, reference) = working("50000.00").await;
     let completions = (0..50).map(|_| world.complete(&world.app, &reference));
-    let outcomes = together(completions).await;
+    let outcomes = together(completions.collect()).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "one of them did it");
     world.settle().await;
     an_hour(&world).await;
