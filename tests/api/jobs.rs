@@ -197,6 +197,14 @@ async fn the_six_steps() {
     assert!(escrow["tx_hash"].is_string(), "{escrow}");
     assert_eq!(escrow["payouts"][0]["status"], "completed", "{escrow}");
     assert_eq!(api.world.rail.payouts().len(), 1, "paid once");
+    let audit = "select count(*) from event.audit where subject = $1 and actor like 'party/%'
+                 and action in ('job.created', 'job.applied', 'job.assigned', 'job.completed')";
+    let audited: i64 = sqlx::query_scalar(audit)
+        .bind(format!("job/{id}"))
+        .fetch_one(&api.world.database.owner)
+        .await
+        .unwrap();
+    assert_eq!(audited, 4, "who did it stands in the audit");
     let trace = api.get(&format!("/v1/escrows/{reference}/trace"), &employer).await.ok(200);
     assert_eq!(trace["sides"]["agrees"], true);
     api.world.sound().await;

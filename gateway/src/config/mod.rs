@@ -79,7 +79,7 @@ pub struct Mpesa {
     pub shortcode: Shortcode,
     /// Sources of callbacks; none means any.
     pub allow: Option<AllowList>,
-    /// The last path segment of the callback's address; none means the open address.
+    /// The secret in the callback's address; none means the open address.
     pub path_token: Option<Secret>,
     /// Proxies in front of us that are believed.
     pub trusted_hops: u8,
@@ -132,7 +132,7 @@ pub struct AfricasTalking {
     pub api_key: Secret,
     /// The sender id shown.
     pub sender: Option<String>,
-    /// Without it the USSD doors refuse.
+    /// The USSD gateway's credential.
     pub ussd_token: Option<Secret>,
 }
 

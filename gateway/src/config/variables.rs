@@ -98,7 +98,8 @@ pub static VARIABLES: &[Variable] = &[
     secret(
         "AMANA_MPESA_PATH_TOKEN",
         Absent,
-        "a last path segment without which a callback is refused; 16 characters or more",
+        "the secret in /api/callbacks/c2b/{secret}/confirm; once set, confirmations are taken \
+         nowhere else; 16 characters or more",
     ),
     plain(
         "AMANA_TRUSTED_HOPS",
@@ -151,8 +152,8 @@ pub static VARIABLES: &[Variable] = &[
     secret(
         "AMANA_USSD_TOKEN",
         Absent,
-        "a query parameter without which the USSD doors refuse; without it they are open \
-         only when embedded",
+        "the USSD gateway's credential, as query parameter `token` or bearer; embedded, the menu \
+         is open and only the register callback asks for it",
     ),
 ];
 

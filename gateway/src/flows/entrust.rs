@@ -89,7 +89,12 @@ async fn say(tx: &mut Tx, app: &App, terms: &Terms, name: &'static str) -> Resul
     };
     let body = json!({ "escrow": terms.reference.as_str(), "amount": terms.amount.decimal(),
         "currency": terms.amount.asset.code() });
-    emit(tx, app, super::WORKER, (&subject, name), body).await?;
+    // These are asked for by the employer and by nobody else; the rest follows by itself.
+    let actor = match name {
+        "job.assigned" | "job.completed" | "job.cancelled" => Actor::Party(terms.employer),
+        _ => super::WORKER,
+    };
+    emit(tx, app, actor, (&subject, name), body).await?;
     step(tx, app, &terms.reference, Step::named(name)).await?;
     Ok(())
 }

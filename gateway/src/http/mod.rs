@@ -16,11 +16,14 @@ mod ussd;
 mod v1;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::{Router, routing::MethodRouter};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
 use utoipa::openapi::{OpenApi, Paths, RefOr, Schema};
 use utoipa_axum::routes;
 
@@ -100,11 +103,15 @@ fn doors() -> Doors {
         .add(routes!(health::version))
 }
 
-/// From the inside out: body limit, panics caught, errors dressed and everything observed.
+/// How long a request may take. A handler that is dropped has committed all or nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// From the inside out: body limit, patience, panics caught, errors dressed and everything observed.
 fn surrounded(inner: Router<Shared>, app: Shared) -> Router {
     inner
         .fallback(|| async { Problem::no_such_path() })
         .layer(DefaultBodyLimit::max(body::LIMIT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
         .layer(CatchPanicLayer::custom(trail::panicked))
         .layer(from_fn_with_state(app.clone(), trail::observe))
         .with_state(app)

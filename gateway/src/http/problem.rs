@@ -164,6 +164,7 @@ impl Problem {
         match status {
             StatusCode::NOT_FOUND => Self::no_such_path(),
             StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(),
+            StatusCode::SERVICE_UNAVAILABLE => Self::unavailable("this took too long; try again"),
             status if status.is_client_error() => {
                 Self::new(Kind("bad_request", status, "Unreadable request"), "the request cannot be read")
             }
