@@ -1,7 +1,7 @@
 //! What must not leave: planted phones, names, passwords, tokens, PINs and keys.
 //!
-//! They are looked for in all that stays behind: the log at its most talkative, every row of every table, and every
-//! error body.
+//! They are looked for in all that stays behind: the log at its most talkative, every row of every table,
+//! and every error body.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
