@@ -271,7 +271,8 @@ create table ledger.restated (
 -- A refusal bears the name of the rule it enforces in the field in which Postgres puts the names of
 -- constraints, so that a caller reads all refusals alike.
 
-create function ledger.refuse(rule text, culprit text) returns void language plpgsql as $$
+create function ledger.refuse(rule text, culprit text) returns void language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
         errcode = 'check_violation', schema = 'ledger', constraint = rule,
@@ -282,7 +283,8 @@ $$;
 -- 1. The past does not change. One trigger a statement, so that it costs nothing where nothing is tried, and
 -- `always`, so that no setting of a session switches it off.
 
-create function ledger.append_only() returns trigger language plpgsql as $$
+create function ledger.append_only() returns trigger language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 begin
     perform ledger.refuse('append_only', format('%s on ledger.%s', lower(tg_op), tg_table_name));
     return null;
@@ -310,7 +312,8 @@ $$;
 -- later is refused: nothing can be slipped in. The rows of one statement are seen together (`fresh`), so each
 -- of these runs once a batch and not once a row.
 
-create function ledger.stamp_batch() returns trigger language plpgsql as $$
+create function ledger.stamp_batch() returns trigger language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 begin
     new.xact := pg_current_xact_id();
     return new;
@@ -319,7 +322,8 @@ $$;
 
 create trigger batch_stamp before insert on ledger.batch for each row execute function ledger.stamp_batch();
 
-create function ledger.in_batch() returns trigger language plpgsql as $$
+create function ledger.in_batch() returns trigger language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 declare
     s record;
 begin
@@ -335,7 +339,8 @@ end
 $$;
 
 -- The postings of a batch have exactly its numbers.
-create function ledger.postings_number() returns trigger language plpgsql as $$
+create function ledger.postings_number() returns trigger language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 declare
     s record;
 begin
@@ -354,7 +359,8 @@ end
 $$;
 
 -- The transfers of a batch share its postings out among them, each a run of numbers.
-create function ledger.transfers_share() returns trigger language plpgsql as $$
+create function ledger.transfers_share() returns trigger language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 declare
     s record;
     b record;
@@ -387,7 +393,8 @@ $$;
 
 -- The chunks of a batch are its accounts' totals before it, and what its postings add to them: one chunk for
 -- each account touched and none for any other, side and floor as the account's kind has them.
-create function ledger.chunks_add_up() returns trigger language plpgsql as $$
+create function ledger.chunks_add_up() returns trigger language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 declare
     s record;
     b record;
@@ -445,7 +452,8 @@ $$;
 
 -- A step of a hold is what its transfer's postings say, between the two accounts of the hold and under its
 -- expiry.
-create function ledger.holds_agree() returns trigger language plpgsql as $$
+create function ledger.holds_agree() returns trigger language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 declare
     stray text;
 begin
@@ -478,7 +486,8 @@ end
 $$;
 
 -- A reversal posts what its original posted, turned round, and no reversal is reversed.
-create function ledger.reversals_mirror() returns trigger language plpgsql as $$
+create function ledger.reversals_mirror() returns trigger language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 declare
     stray text;
 begin
@@ -525,7 +534,8 @@ $$;
 -- 3. At commit, once for each batch: it continues its predecessor without a gap, and it is whole. A batch
 -- alone, or one whose chunks or transfers never came, ends here.
 
-create function ledger.batch_is_whole() returns trigger language plpgsql as $$
+create function ledger.batch_is_whole() returns trigger language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 declare
     p record;
     first record;

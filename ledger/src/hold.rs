@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::chart::Account;
 use crate::id::TransferId;
-use crate::money::{Amount, Money};
+use crate::money::Amount;
 use crate::transfer::Rejection;
 
 /// The word of the last thing that happened to a hold, as it stands in `ledger.hold`.
@@ -58,15 +58,9 @@ pub(crate) struct Step {
 }
 
 impl Hold {
-    /// Posts a part (`None`: all that is left). After the `last` part the rest is freed.
-    pub(crate) fn settle(
-        &self,
-        part: Option<Money>,
-        last: bool,
-        now: DateTime<Utc>,
-    ) -> Result<Step, Rejection> {
+    /// Posts a part, or all that is left. After the `last` part the rest is freed.
+    pub(crate) fn settle(&self, settled: Amount, last: bool, now: DateTime<Utc>) -> Result<Step, Rejection> {
         let was = self.open_at(now)?;
-        let settled = part.map_or(was, |part| part.amount);
         if settled > was {
             return Err(Rejection::HoldExceeded { hold: self.id, left: was, asked: settled });
         }
@@ -109,7 +103,6 @@ impl Hold {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::money::Asset;
     use uuid::Uuid;
 
     fn at(second: i64) -> DateTime<Utc> {
@@ -131,8 +124,8 @@ mod tests {
         Hold { left: step.left, verb: step.verb, ..hold.clone() }
     }
 
-    fn part(minor: i64) -> Option<Money> {
-        Some(Money::new(Asset::Kes, minor).unwrap())
+    fn part(minor: i64) -> Amount {
+        Amount::new(minor).unwrap()
     }
 
     fn amounts(step: Step) -> (i64, i64, i64) {
@@ -150,7 +143,7 @@ mod tests {
         assert_eq!(amounts(last), (60, 10, 0));
         let closed = after(&held, &last);
         let refusal = Rejection::HoldClosed { hold: closed.id, state: "settled" };
-        assert_eq!(closed.settle(None, true, at(0)), Err(refusal.clone()));
+        assert_eq!(closed.settle(part(100), true, at(0)), Err(refusal.clone()));
         assert_eq!(closed.void(), Err(refusal.clone()));
         assert_eq!(closed.expire(at(0)), Err(refusal));
     }
@@ -158,8 +151,8 @@ mod tests {
     #[test]
     fn the_whole_at_once() {
         let held = hold(100, None);
-        assert_eq!(amounts(held.settle(None, false, at(0)).unwrap()), (100, 0, 0));
-        assert_eq!(amounts(held.settle(None, true, at(0)).unwrap()), (100, 0, 0));
+        assert_eq!(amounts(held.settle(part(100), false, at(0)).unwrap()), (100, 0, 0));
+        assert_eq!(amounts(held.settle(part(100), true, at(0)).unwrap()), (100, 0, 0));
         assert_eq!(amounts(held.void().unwrap()), (0, 100, 0));
     }
 
@@ -177,9 +170,9 @@ mod tests {
     fn time_only_makes_it_due() {
         let held = hold(100, Some(10));
         assert_eq!(held.expire(at(9)), Err(Rejection::HoldNotDue { hold: held.id }));
-        assert!(held.settle(None, true, at(9)).is_ok());
+        assert!(held.settle(part(100), true, at(9)).is_ok());
         let due = Rejection::HoldDue { hold: held.id, expires_at: at(10) };
-        assert_eq!(held.settle(None, true, at(10)), Err(due));
+        assert_eq!(held.settle(part(100), true, at(10)), Err(due));
         assert_eq!(held.expire(at(10)).unwrap().verb, Verb::Expired);
         assert!(held.void().is_ok());
         assert_eq!(hold(100, None).expire(at(99)), Err(Rejection::HoldNotDue { hold: held.id }));

@@ -124,6 +124,13 @@ impl Amount {
     }
 }
 
+/// The minor units, bare.
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.minor().fmt(f)
+    }
+}
+
 impl TryFrom<i64> for Amount {
     type Error = BadAmount;
 

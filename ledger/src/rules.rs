@@ -206,7 +206,7 @@ pub fn payout_paid(intent: Intent, hold: TransferId, rail: &Rail, paid: Paid) ->
     if let Some(tariff) = paid.tariff {
         postings.push(posting(Account::Tariff, Account::FloatRail(rail.clone()), tariff));
     }
-    let settle = HoldAct::Settle { hold, part: Some(paid.amount), last: paid.last };
+    let settle = HoldAct::Settle { hold, part: paid.amount, last: paid.last };
     Transfer { hold: Some(settle), ..intent.transfer(Event::PayoutPaid, postings) }
 }
 
@@ -287,7 +287,7 @@ mod tests {
     /// What a transfer adds to the accounts of the kinds, each on its normal side.
     fn moved(transfer: &Transfer, kinds: &[Kind]) -> i64 {
         let mut postings = transfer.postings.clone();
-        if let Some(HoldAct::Settle { part: Some(part), .. }) = &transfer.hold {
+        if let Some(HoldAct::Settle { part, .. }) = &transfer.hold {
             let (from, rail) = (Account::Employee(PartyId(Uuid::nil())), Rail::parse("intersend").unwrap());
             postings.push(posting(from, Account::FloatRail(rail), *part));
         }

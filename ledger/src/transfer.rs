@@ -107,9 +107,9 @@ impl Event {
 pub(crate) enum HoldAct {
     /// Sets money aside; after `expires_at` it can only be expired.
     Open { posting: Posting, expires_at: Option<DateTime<Utc>> },
-    /// Turns held money into posted money: all that is left (`None`), or a part. After the `last` part what
+    /// Turns a part of the held money, or all of it, into posted money. After the `last` part what
     /// is left is freed.
-    Settle { hold: TransferId, part: Option<Money>, last: bool },
+    Settle { hold: TransferId, part: Money, last: bool },
     /// Frees what is left.
     Void { hold: TransferId },
     /// Frees what is left, because its time is over.
@@ -179,8 +179,8 @@ impl Transfer {
             Some(HoldAct::Settle { hold, part, last }) => words
                 .text("settle")
                 .bytes(hold.0.as_bytes())
-                .number(part.map_or(0, Money::minor))
-                .text(part.map_or("", |part| part.asset.code()))
+                .number(part.minor())
+                .text(part.asset.code())
                 .number(i64::from(*last)),
             Some(HoldAct::Void { hold }) => words.text("void").bytes(hold.0.as_bytes()),
             Some(HoldAct::Expire { hold }) => words.text("expire").bytes(hold.0.as_bytes()),
@@ -373,10 +373,4 @@ pub enum Rejection {
         /// The transfer.
         of: TransferId,
     },
-}
-
-impl std::fmt::Display for Amount {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.minor().fmt(f)
-    }
 }

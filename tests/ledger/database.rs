@@ -181,6 +181,24 @@ fn bent_batches() -> Vec<(usize, String, Constraint)> {
 }
 
 #[tokio::test]
+async fn an_account_is_of_the_narrowest_kind_that_fits() {
+    let ground = written().await;
+    let batch = bent(BATCH, "1, 1, accounts", "1, 1, accounts + 1");
+    for (path, kind, rule) in [
+        ("float:mpesa:600222", "float", Constraint::AccountsNumber),
+        ("wallet:1", "wallet", Constraint::AccountsNumber),
+        ("employer:1", "employee", Constraint::AccountsNumber),
+    ] {
+        let account = format!(
+            "insert into ledger.account select book, accounts, '{path}', '{kind}', 3 from ledger.batch where no = 3"
+        );
+        let tried = refused(&ground.db.app, &[&batch, &account, POSTING, TRANSFER, CHUNKS]).await;
+        assert_eq!(tried, Some(rule), "{path}");
+    }
+    ground.audited().await;
+}
+
+#[tokio::test]
 async fn a_bent_batch_is_refused_and_a_whole_one_stands() {
     let ground = written().await;
     let try_all = async |statements: &[&str]| refused(&ground.db.app, statements).await;

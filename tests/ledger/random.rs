@@ -191,7 +191,7 @@ async fn alone(seed: u64) {
 
 #[tokio::test]
 async fn the_ledger_answers_as_the_model_does() {
-    for seed in [1, 2, 3, 4] {
+    for seed in 1..=4 {
         alone(seed).await;
     }
 }
@@ -310,5 +310,24 @@ async fn fifty_times_the_same_is_once() {
     let answers = posters.join_all().await;
     assert_eq!(answers.iter().filter(|posted| posted.is_new()).count(), 1);
     assert!(answers.iter().all(|posted| posted.receipt() == answers[0].receipt()));
+    ground.audited().await;
+}
+
+/// The connection dies between the posting and the commit; whoever asks again gets it once.
+#[tokio::test]
+async fn a_crash_before_commit_leaves_nothing() {
+    let ground = Ground::new().await;
+    let transfer = rules::capital_in(ground.intent(), Account::FloatRail(rail()), kes(5));
+    for round in 0..3 {
+        let mut tx = ground.db.app.begin().await.unwrap();
+        let posted = journal::post_one(&mut tx, &ground.clock, &transfer).await.unwrap().unwrap();
+        assert!(posted.is_new() && posted.receipt().batch == 1, "round {round}");
+        let kill = "select pg_terminate_backend($1)";
+        let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut *tx).await.unwrap();
+        sqlx::query(kill).bind(pid).execute(&ground.db.owner).await.unwrap();
+        assert!(tx.commit().await.is_err());
+    }
+    assert!(ground.one(transfer.clone()).await.unwrap().is_new());
+    assert!(!ground.one(transfer).await.unwrap().is_new());
     ground.audited().await;
 }

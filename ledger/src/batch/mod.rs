@@ -257,7 +257,7 @@ impl Batch {
             return Err(Rejection::WrongBook { transfer: id, book: transfer.book.clone() });
         }
         let part = match &transfer.hold {
-            Some(HoldAct::Settle { part, .. }) => *part,
+            Some(HoldAct::Settle { part, .. }) => Some(*part),
             Some(HoldAct::Open { posting, .. }) => Some(posting.money),
             _ => None,
         };
@@ -319,7 +319,7 @@ impl Batch {
             }
             Some(HoldAct::Settle { hold, part, last }) => {
                 let hold = self.held(*hold)?;
-                let step = hold.settle(*part, *last, now)?;
+                let step = hold.settle(part.amount, *last, now)?;
                 (hold, step)
             }
             Some(HoldAct::Void { hold }) => {
