@@ -664,6 +664,7 @@ grant delete, insert, select, update on ussd.session to amana_app;
 CREATE OR REPLACE FUNCTION ledger.append_only()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
     perform ledger.refuse('append_only', format('%s on ledger.%s', lower(tg_op), tg_table_name));
@@ -674,6 +675,7 @@ $function$;
 CREATE OR REPLACE FUNCTION ledger.batch_is_whole()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
     p record;
@@ -733,6 +735,7 @@ $function$;
 CREATE OR REPLACE FUNCTION ledger.chunks_add_up()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
     s record;
@@ -792,6 +795,7 @@ $function$;
 CREATE OR REPLACE FUNCTION ledger.holds_agree()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
     stray text;
@@ -827,6 +831,7 @@ $function$;
 CREATE OR REPLACE FUNCTION ledger.in_batch()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
     s record;
@@ -845,6 +850,7 @@ $function$;
 CREATE OR REPLACE FUNCTION ledger.postings_number()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
     s record;
@@ -866,6 +872,7 @@ $function$;
 CREATE OR REPLACE FUNCTION ledger.refuse(rule text, culprit text)
  RETURNS void
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
     raise exception using
@@ -877,6 +884,7 @@ $function$;
 CREATE OR REPLACE FUNCTION ledger.reversals_mirror()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
     stray text;
@@ -908,6 +916,7 @@ $function$;
 CREATE OR REPLACE FUNCTION ledger.stamp_batch()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
     new.xact := pg_current_xact_id();
@@ -918,6 +927,7 @@ $function$;
 CREATE OR REPLACE FUNCTION ledger.transfers_share()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
     s record;
