@@ -1,9 +1,10 @@
 //! What rails send: broken, doubled, from the wrong place; and that they are always answered.
 
+use amana_gateway::config::{AllowList, Rails, Secret};
 use amana_gateway::people::Role;
 use serde_json::{Value, json};
 
-use crate::door::{Api, together};
+use crate::door::{Api, USSD_TOKEN, together};
 
 const ACK: &str = r#"{"ResultCode":0,"ResultDesc":"Success"}"#;
 
@@ -114,4 +115,49 @@ async fn a_payout_callback_must_be_signed() {
     api.send(("POST", path), &signed, news.to_string().as_bytes()).await.problem(401, "unauthenticated");
     api.post("/api/callbacks/payouts/nobody/", "", news).await.problem(404, "not_found");
     assert!(api.world.verdicts().await.is_empty(), "what is not signed is not kept");
+}
+
+#[tokio::test]
+async fn strangers_are_not_heard() {
+    let allowed = AllowList::parse("203.0.113.0/24").unwrap();
+    let api = Api::configured(|config| {
+        config.mpesa.allow = Some(allowed);
+        config.mpesa.trusted_hops = 1;
+        config.rails = Rails::Real;
+    })
+    .await;
+    let body = confirmation("UKK71XQ607", "ESCROW_NOSUCH99", json!("1.00")).to_string().into_bytes();
+    let from = async |hops: &str| {
+        let headers = [("x-forwarded-for", hops), ("content-type", "application/json")];
+        api.send(("POST", "/api/callbacks/mpesa/deposit/"), &headers, &body).await
+    };
+    from("198.51.100.7").await.problem(403, "forbidden");
+    from("203.0.113.7, 198.51.100.7").await.problem(403, "forbidden");
+    api.send(("POST", "/api/callbacks/mpesa/deposit/"), &[], &body).await.problem(403, "forbidden");
+    assert!(api.world.verdicts().await.is_empty(), "nothing of theirs is kept");
+    assert_eq!(from("198.51.100.7, 203.0.113.7").await.text, ACK);
+    assert_eq!(api.world.verdicts().await.len(), 1);
+
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let hop = b"sessionId=s&phoneNumber=0712345001&text=";
+    api.send(("POST", "/api/ussd/"), &form, hop).await.problem(401, "unauthenticated");
+    let path = format!("/api/ussd/?token={USSD_TOKEN}");
+    assert!(api.send(("POST", &path), &form, hop).await.text.starts_with("CON "));
+}
+
+#[tokio::test]
+async fn the_path_token_is_asked_for() {
+    let api =
+        Api::configured(|config| config.mpesa.path_token = Some(Secret::new("path-token-of-this-world")))
+            .await;
+    let body = confirmation("UKK71XQ608", "ESCROW_NOSUCH99", json!("1.00"));
+    for path in ["/api/callbacks/mpesa/deposit/", "/api/callbacks/c2b/another-token-entirely/confirm"] {
+        api.post(path, "", body.clone()).await.problem(403, "forbidden");
+    }
+    api.post("/api/callbacks/c2b/another-token-entirely/validate", "", body.clone())
+        .await
+        .problem(403, "forbidden");
+    let path = "/api/callbacks/c2b/path-token-of-this-world/confirm";
+    assert_eq!(api.post(path, "", body).await.text, ACK);
+    assert_eq!(api.world.verdicts().await.len(), 1);
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use amana_gateway::app::App;
-use amana_gateway::config::Secret;
+use amana_gateway::config::{Config, Secret};
 use amana_gateway::db::Db;
 use amana_gateway::http;
 use amana_gateway::people::{self, Email, Language, Name, NewPerson, PayoutMode, Role, password};
@@ -74,9 +74,15 @@ pub(crate) fn at_fault(problem: &Value) -> Vec<&str> {
 
 impl Api {
     pub(crate) async fn open() -> Self {
+        Self::configured(|_| {}).await
+    }
+
+    /// With doors that `change` makes stricter.
+    pub(crate) async fn configured(change: impl FnOnce(&mut Config)) -> Self {
         let world = World::new().await;
         let mut config = world.app.config.clone();
         config.africastalking.ussd_token = Some(Secret::new(USSD_TOKEN));
+        change(&mut config);
         let db = Db::from_pool(world.database.app.clone());
         let app = Arc::new(App::wire(config, db, world.clock.clone(), world.dice.clone()).unwrap());
         let public = serve(http::router(app.clone())).await;

@@ -1,6 +1,6 @@
 //! The phone menu from the dialler's side: registering, finding work, releasing pay with a PIN.
 
-use crate::door::{Api, Reply};
+use crate::door::{Api, Reply, together};
 
 /// Who dials, in one call after another.
 struct Dialler<'a> {
@@ -81,6 +81,18 @@ async fn registering_by_phone_sends_a_pin_once() {
     assert!(phone.keys(&["5", "1"]).await.contains("My jobs"));
     assert!(phone.key("7").await.contains("My jobs"), "an unknown key leaves one where one stands");
     hop(&api, "c", "not a phone", "").await.problem(422, "bad_field");
+}
+
+#[tokio::test]
+async fn one_hop_sent_ten_times_at_once_is_done_once() {
+    let api = Api::open().await;
+    let text = "2*Given*Family";
+    let hops = (0..10).map(|_| hop(&api, "a", "+254712345001", text));
+    for reply in together(hops.collect()).await {
+        assert!(reply.text.starts_with("END Welcome"), "{reply:?}");
+    }
+    api.world.settle().await;
+    assert_eq!(api.world.texts_to("0712345001").len(), 1, "one PIN");
 }
 
 #[tokio::test]

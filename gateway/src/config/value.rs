@@ -80,7 +80,11 @@ const DARAJA: &[&str] = &[
 ];
 
 impl AllowList {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// Reads addresses and networks separated by commas; `daraja` stands for the published list.
+    ///
+    /// # Errors
+    /// What is wrong with it, without repeating it.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
         let words = words.flat_map(|word| if word == "daraja" { DARAJA.to_vec() } else { vec![word] });
         let networks = words.map(Network::parse).collect::<Option<Vec<_>>>();
