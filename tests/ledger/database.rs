@@ -190,7 +190,8 @@ async fn an_account_is_of_the_narrowest_kind_that_fits() {
         ("employer:1", "employee", Constraint::AccountsNumber),
     ] {
         let account = format!(
-            "insert into ledger.account select book, accounts, '{path}', '{kind}', 3 from ledger.batch where no = 3"
+            "insert into ledger.account
+             select book, accounts, '{path}', '{kind}', 3 from ledger.batch where no = 3"
         );
         let tried = refused(&ground.db.app, &[&batch, &account, POSTING, TRANSFER, CHUNKS]).await;
         assert_eq!(tried, Some(rule), "{path}");
