@@ -1,6 +1,7 @@
 //! What is true of every door: rights, problems, spellings of paths, headers; and the second listener.
 
 use amana_gateway::people::Role;
+use amana_ledger::id::EscrowRef;
 use serde_json::{Value, json};
 
 use crate::door::{Api, USSD_TOKEN, at_fault};
@@ -136,6 +137,21 @@ async fn the_escrow_service_is_a_door_onto_the_same_flows() {
     assert_eq!(call(("POST", "/api/escrow/create"), same).await.ok(201)["contract_id"], json!(reference));
     let other = json!({"contract_id": reference, "amount": "501.00", "currency": "KES"});
     call(("POST", "/api/escrow/create"), other).await.problem(409, "exists");
+    let own = EscrowRef::mint(api.world.dice.as_ref());
+    let bare = json!({"contract_id": own.as_str()});
+    let problem = call(("POST", "/api/escrow/create"), bare).await.problem(422, "bad_field");
+    assert_eq!(at_fault(&problem), ["/currency"]);
+    let theirs = json!({"contract_id": own.as_str(), "amount": "70.00", "currency": "KES"});
+    for _ in 0..2 {
+        let opened = call(("POST", "/api/escrow/create"), theirs.clone()).await.ok(201);
+        assert_eq!((&opened["contract_id"], &opened["job_listing"]), (&json!(own.as_str()), &Value::Null));
+    }
+    let typo = json!({"contract_id": "ESCROW_ABC123XYZ", "amount": "70.00", "currency": "KES"});
+    let problem = call(("POST", "/api/escrow/create"), typo).await.problem(422, "bad_field");
+    assert_eq!(at_fault(&problem), ["/contract_id"]);
+    api.paid("UKK71XQ702", own.as_str(), "70.00").await;
+    let path = format!("/api/escrow/{own}");
+    assert_eq!(call(("GET", &*path), json!({})).await.ok(200)["status"], "funded");
     call(("POST", "/api/escrow/create"), json!({"job_id": 999})).await.problem(404, "not_found");
 
     let fund = json!({"contract_id": reference, "deposit_reference": "UKK71XQ701"});

@@ -119,6 +119,22 @@ const LIFE_S: i64 = 180 * 86_400;
 /// # Errors
 /// The job has one already, or the book has another asset.
 pub async fn open(tx: &mut Tx, app: &App, actor: Actor, new: NewEscrow) -> Result<EscrowRef> {
+    let reference = EscrowRef::mint(&*app.rng);
+    open_as(tx, app, actor, reference.clone(), new).await?;
+    Ok(reference)
+}
+
+/// Opens an escrow under a reference that the caller minted.
+///
+/// # Errors
+/// The reference or the job is taken, or the book has another asset.
+pub async fn open_as(
+    tx: &mut Tx,
+    app: &App,
+    actor: Actor,
+    reference: EscrowRef,
+    new: NewEscrow,
+) -> Result<()> {
     let book = app.config.book.clone();
     if book.asset() != new.amount.asset {
         return Err(Refusal::field(
@@ -127,7 +143,6 @@ pub async fn open(tx: &mut Tx, app: &App, actor: Actor, new: NewEscrow) -> Resul
         )
         .into());
     }
-    let reference = EscrowRef::mint(&*app.rng);
     let terms = Terms {
         reference: reference.clone(),
         book,
@@ -137,7 +152,7 @@ pub async fn open(tx: &mut Tx, app: &App, actor: Actor, new: NewEscrow) -> Resul
     };
     let state = State::Open { booked: 0, minted: 0, employee: None };
     if !rows::insert(tx, &terms, &state, app.clock.now()).await? {
-        return Err(Refusal::new(Code::Exists, "the job has an escrow already").into());
+        return Err(Refusal::new(Code::Exists, "the escrow is there already").into());
     }
     let body = json!({ "escrow": reference.as_str(), "amount": new.amount.decimal() });
     emit(tx, app, actor, (&format!("escrow/{reference}"), "escrow.created"), body).await?;
@@ -145,7 +160,7 @@ pub async fn open(tx: &mut Tx, app: &App, actor: Actor, new: NewEscrow) -> Resul
     let expiry = app.clock.now().timestamp() + LIFE_S;
     let op = ChainOp::Create { key: reference.key(), amount: new.amount.amount, expiry };
     chain_store::wish(tx, app, &reference, &format!("create:{reference}"), &op).await?;
-    Ok(reference)
+    Ok(())
 }
 
 /// Names the employee.

@@ -1,10 +1,10 @@
-//! The escrow service on the second listener: `/api/escrow/create|fund|release|{id}` for callers with its
-//! key.
+//! The escrow service on the second listener: `/api/escrow/create|fund|release|{id}`, for callers with its key.
 //!
-//! Invariant: a door onto the same flows. It starts nothing that the flows did not start by themselves, so
-//! calling twice is calling once; what is not in order is 409.
+//! Invariant: a door onto the same flows. It opens escrows for another system; else it starts nothing that the flows
+//! do not start by themselves, so calling twice is calling once. What is not in order is 409.
 
-use amana_ledger::money::Money;
+use amana_ledger::id::{EscrowRef, PartyId};
+use amana_ledger::money::{Asset, Money};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -12,17 +12,23 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::escrow::{EscrowView, named, shown};
 use crate::app::App;
-use crate::error::{Code, Refusal};
-use crate::flows::entrust::{self, View};
+use crate::error::{Code, Error, Refusal};
+use crate::events::Actor;
+use crate::flows::entrust::{self, NewEscrow, View};
 use crate::flows::escrow::Status;
 use crate::http::Shared;
 use crate::http::body::{Body, Part};
 use crate::http::problem::{Answer, Problem};
 use crate::http::rights::{bearer, same};
 use crate::recon;
+
+/// The system that calls here, as an owner of escrows without a job: what is paid into one beyond its amount is
+/// that system's own.
+const CALLER: PartyId = PartyId(Uuid::from_u128(0x5e41_1ce0));
 
 /// Which escrow is to be there: a job's, or one by its reference and amount.
 #[derive(Deserialize, ToSchema)]
@@ -63,7 +69,7 @@ pub(in crate::http) async fn key(State(app): State<Shared>, request: Request, ne
         .into_response()
 }
 
-/// Answers with the job's escrow, which came into being with the job.
+/// Answers with the job's escrow, which came into being with the job; or opens one for the calling system.
 #[utoipa::path(post, path = "/api/escrow/create", request_body = CreateForm,
     responses((status = 201, body = EscrowView)))]
 pub(in crate::http) async fn create(
@@ -73,9 +79,9 @@ pub(in crate::http) async fn create(
     let view = match (form.job_id, &form.contract_id) {
         (Some(job), _) => of_job(&app, job).await?,
         (None, Some(reference)) => {
-            let view = named(&app, reference).await?;
-            agrees(&view, form.amount.as_deref(), form.currency.as_deref())?;
-            view
+            let reference = EscrowRef::fold(reference)
+                .ok_or_else(|| Refusal::field("contract_id", "is not an escrow reference"))?;
+            entrusted(&app, reference, &form).await?
         }
         (None, None) => return Err(Refusal::field("job_id", "is required, or contract_id").into()),
     };
@@ -131,6 +137,30 @@ async fn of_job(app: &App, job: i64) -> Result<View, Problem> {
     let mut tx = app.db.begin().await?;
     let view = entrust::views_of(&mut tx, &[job]).await?.pop();
     Ok(view.ok_or_else(|| Refusal::new(Code::NotFound, format!("no job {job}")))?)
+}
+
+/// The escrow under this reference, opened for the calling system if it is not there yet.
+async fn entrusted(app: &App, reference: EscrowRef, form: &CreateForm) -> Result<View, Problem> {
+    let (amount, currency) = (form.amount.as_deref(), form.currency.as_deref());
+    let mut tx = app.db.begin().await?;
+    if entrust::view(&mut tx, &reference).await?.is_none() {
+        let missing = |field: &str| Refusal::field(field, "is required to open an escrow");
+        let asset = Asset::parse(currency.ok_or_else(|| missing("currency"))?)
+            .map_err(|bad| Refusal::field("currency", bad.to_string()))?;
+        let amount = Money::parse_decimal(asset, amount.ok_or_else(|| missing("amount"))?)
+            .map_err(|bad| Refusal::field("amount", bad.to_string()))?;
+        let new = NewEscrow { job: None, employer: CALLER, amount };
+        let opened = entrust::open_as(&mut tx, app, Actor::Outside("service"), reference.clone(), new).await;
+        match opened {
+            Ok(()) => tx.commit().await?,
+            // Somebody was quicker: theirs stands, if its terms are the same.
+            Err(Error::Refused(refusal)) if refusal.code == Code::Exists => drop(tx),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let view = named(app, reference.as_str()).await?;
+    agrees(&view, amount, currency)?;
+    Ok(view)
 }
 
 /// Refuses to call an escrow created that exists on other terms.
