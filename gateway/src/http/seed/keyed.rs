@@ -1,7 +1,7 @@
-//! The escrow service on the second listener: `/api/escrow/create|fund|release|{id}`, for callers with its key.
+//! The escrow service, second listener: `/api/escrow/create|fund|release|{id}` for callers with its key.
 //!
-//! Invariant: a door onto the same flows. It opens escrows for another system; else it starts nothing that the flows
-//! do not start by themselves, so calling twice is calling once. What is not in order is 409.
+//! Invariant: a door onto the same flows. It opens escrows for another system; else it starts nothing that the
+//! flows do not start by themselves, so calling twice is calling once. What is not in order is 409.
 
 use amana_ledger::id::{EscrowRef, PartyId};
 use amana_ledger::money::{Asset, Money};
@@ -26,7 +26,7 @@ use crate::http::problem::{Answer, Problem};
 use crate::http::rights::{bearer, same};
 use crate::recon;
 
-/// The system that calls here, as an owner of escrows without a job: what is paid into one beyond its amount is
+/// The system that calls here, as owner of escrows without a job: what is paid into one beyond its amount is
 /// that system's own.
 const CALLER: PartyId = PartyId(Uuid::from_u128(0x5e41_1ce0));
 
