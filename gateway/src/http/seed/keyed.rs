@@ -1,7 +1,7 @@
 //! The escrow service, second listener: `/api/escrow/create|fund|release|{id}` for callers with its key.
 //!
-//! Invariant: a door onto the same flows. It opens escrows for another system; else it starts nothing that the
-//! flows do not start by themselves, so calling twice is calling once. What is not in order is 409.
+//! Invariant: a door onto the same flows. It opens escrows for another system; else it starts nothing that
+//! the flows do not start by themselves, so calling twice is calling once. What is not in order is 409.
 
 use amana_ledger::id::{EscrowRef, PartyId};
 use amana_ledger::money::{Asset, Money};
