@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::code::Source;
+use crate::code::{Source, words};
 use crate::tree::Tree;
 use crate::{caught, none};
 
@@ -32,6 +32,23 @@ fn crates(tree: &Tree) -> Vec<String> {
             let runs_up = name.starts_with("amana-") && !allowed.contains(&name.as_str());
             if runs_up || strangers.contains(&name.as_str()) {
                 problems.push(format!("{folder}/Cargo.toml: must not depend on {name}"));
+            }
+        }
+    }
+    problems
+}
+
+/// What a manifest names and no source file does.
+fn unused(tree: &Tree) -> Vec<String> {
+    let sources = tree.rust();
+    let mut problems = Vec::new();
+    for manifest in tree.files.iter().filter(|file| file.path.ends_with("/Cargo.toml")) {
+        let folder = manifest.path.trim_end_matches("Cargo.toml");
+        for name in dependencies(&manifest.text) {
+            let word = name.replace('-', "_");
+            let is_named = |source: &Source| words(&source.code).any(|(_, found)| found == word);
+            if !sources.iter().filter(|source| source.path.starts_with(folder)).any(is_named) {
+                problems.push(format!("{}: {name} is not used", manifest.path));
             }
         }
     }
@@ -230,6 +247,13 @@ fn crates_run_downwards() {
         "adapters/Cargo.toml",
         "[dependencies]\namana-gateway = { path = \"x\" }\n[lints]\n",
     )));
+}
+
+#[test]
+fn dependencies_are_used() {
+    none(unused(&Tree::here()));
+    let tree = Tree::of("ledger/Cargo.toml", "[dependencies]\nbig-int.workspace = true\nuuid = \"1\"\n");
+    caught(unused(&tree.and("ledger/src/lib.rs", "use uuid::Uuid; // big_int")));
 }
 
 #[test]
