@@ -122,6 +122,19 @@ async fn a_job_takes_only_legal_steps() {
     let applicants = api.get(&format!("{job}applicants/"), &employer).await.ok(200);
     assert_eq!(applicants["data"][0]["employee"].as_i64(), Some(person));
     assert_eq!(applicants["data"][0]["name"], "Given F.");
+    let (second_in_line, second_person) = api.register("employee", "0712345003").await;
+    assert_eq!(api.post(&apply, &second_in_line, json!({})).await.status, 201, "in the same instant");
+    let mut seen = Vec::new();
+    let mut page = format!("{job}applicants/?limit=1");
+    loop {
+        let list = api.get(&page, &employer).await.ok(200);
+        seen.push(list["data"][0]["employee"].as_i64());
+        let Some(cursor) = list["next_cursor"].as_str() else { break };
+        page = format!("{job}applicants/?limit=1&cursor={cursor}");
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, [Some(person), Some(second_person)], "each once");
+    api.post(&format!("{job}withdraw/"), &second_in_line, json!({})).await;
     assert_eq!(api.post(&format!("{job}withdraw/"), &employee, json!({})).await.status, 204);
     assert_eq!(api.get(&format!("{job}applicants/"), &employer).await.ok(200)["data"], json!([]));
     api.post(&apply, &employee, json!({})).await.ok(201);

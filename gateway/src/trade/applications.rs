@@ -2,8 +2,13 @@
 //!
 //! Invariant: an applicant is shown to the job's employer by id and short name; phone and email stay with us.
 
+use std::fmt;
+use std::str::FromStr;
+
+use amana_ledger::id::{BadName, PartyId};
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{find, own, store, subject};
 use crate::app::App;
@@ -34,6 +39,8 @@ pub struct Applicant {
     pub name: String,
     /// When.
     pub at: DateTime<Utc>,
+    /// Where in the list.
+    pub place: Place,
 }
 
 /// Applies for an open job. Doing it twice is doing it once.
@@ -76,7 +83,28 @@ pub async fn withdraw(tx: &mut Tx, app: &App, caller: &Caller, id: i64) -> Resul
     Ok(())
 }
 
-/// Who applied for a job of the caller's, first come first; `after` is the microsecond of the last one seen.
+/// Where an applicant stands in the list: two may have come in the same microsecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(DateTime<Utc>, PartyId);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0.timestamp_micros(), self.1)
+    }
+}
+
+impl FromStr for Place {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let bad = BadName("a place in a list of applicants");
+        let (micros, party) = text.split_once('/').ok_or(bad)?;
+        let at = micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or(bad)?;
+        Ok(Self(at, party.parse()?))
+    }
+}
+
+/// Who applied for a job of the caller's, first come first, after the one at `after`.
 ///
 /// # Errors
 /// Not the caller's job.
@@ -84,15 +112,17 @@ pub async fn applicants(
     tx: &mut Tx,
     app: &App,
     caller: &Caller,
-    (id, after): (i64, i64),
+    (id, after): (i64, Option<Place>),
     most: i64,
 ) -> Result<Vec<Applicant>> {
     own(tx, caller, id).await?;
     let mut found = Vec::new();
+    let after = after.map_or((DateTime::UNIX_EPOCH, PartyId(Uuid::nil())), |place| (place.0, place.1));
     for row in store::applications(tx, id, after, most).await? {
         if let Some(person) = people::person(tx, app, row.applicant).await? {
             let name = person.short_name();
-            found.push(Applicant { id: person.id, name, at: row.applied_at });
+            let place = Place(row.applied_at, row.applicant);
+            found.push(Applicant { id: person.id, name, at: row.applied_at, place });
         }
     }
     Ok(found)

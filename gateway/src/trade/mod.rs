@@ -24,7 +24,7 @@ use crate::people::session::Caller;
 use crate::people::{self, Role};
 use status::{Status, Step};
 
-pub use applications::{Applicant, Applied, applicants, apply, withdraw};
+pub use applications::{Applicant, Applied, Place, applicants, apply, withdraw};
 
 /// A job with its escrow.
 #[derive(Debug, Clone)]
@@ -154,14 +154,27 @@ pub async fn list(tx: &mut Tx, caller: &Caller, before: Option<i64>, most: usize
     Ok(found)
 }
 
+/// The caller's own jobs, newest first: those an employer posted, those assigned to an employee.
+///
+/// # Errors
+/// The database's.
+pub async fn mine(tx: &mut Tx, caller: &Caller, most: i64) -> Result<Vec<Job>> {
+    let whose = match caller.role {
+        Role::Employer => store::Whose::Employer(caller.party),
+        _ => store::Whose::Assigned(caller.party),
+    };
+    let rows = store::page(tx, whose, i64::MAX, most).await?;
+    Ok(with_escrows(tx, rows).await?)
+}
+
 /// The open, funded jobs somebody could apply for, newest first.
 ///
 /// # Errors
 /// The database's.
-pub async fn open_jobs(tx: &mut Tx, most: usize) -> Result<Vec<Job>> {
+pub async fn open_jobs(tx: &mut Tx, most: i64) -> Result<Vec<Job>> {
     let rows = store::page(tx, store::Whose::Open, i64::MAX, 200).await?;
     let jobs = with_escrows(tx, rows).await?.into_iter().filter(|job| job.escrow.state.is_funded());
-    Ok(jobs.take(most).collect())
+    Ok(jobs.take(usize::try_from(most).unwrap_or(0)).collect())
 }
 
 /// Assigns an employee. In order while the job is open; the work begins as soon as the escrow is funded.

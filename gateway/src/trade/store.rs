@@ -112,6 +112,8 @@ pub(super) enum Whose {
     Employer(PartyId),
     /// Theirs, those they applied for, and the open ones.
     Employee(PartyId),
+    /// Theirs alone.
+    Assigned(PartyId),
     Open,
     All,
 }
@@ -139,6 +141,11 @@ pub(super) async fn page(tx: &mut Tx, whose: Whose, before: i64, most: i64) -> R
         }
         Whose::Employer(party) => {
             jobs_where!("id < $1 and employer = $3 order by id desc limit $2", before, most, party as PartyId)
+                .fetch_all(&mut **tx)
+                .await?
+        }
+        Whose::Assigned(party) => {
+            jobs_where!("id < $1 and employee = $3 order by id desc limit $2", before, most, party as PartyId)
                 .fetch_all(&mut **tx)
                 .await?
         }
@@ -249,21 +256,22 @@ pub(super) async fn withdraw(
     Ok(done.rows_affected() == 1)
 }
 
-/// The standing applications for a job, in the order in which they came, after the microsecond `after`.
+/// The standing applications for a job, in the order in which they came, after the one at `after`.
 pub(super) async fn applications(
     tx: &mut Tx,
     job: i64,
-    after: i64,
+    after: (DateTime<Utc>, PartyId),
     most: i64,
 ) -> Result<Vec<Application>, Fault> {
     Ok(sqlx::query_as!(
         Application,
         r#"select applicant as "applicant: PartyId", applied_at, withdrawn_at from trade.application
            where job = $1 and withdrawn_at is null
-             and (extract(epoch from applied_at) * 1000000)::bigint > $2
-           order by applied_at, applicant limit $3"#,
+             and (applied_at, applicant) > ($2, $3)
+           order by applied_at, applicant limit $4"#,
         job,
-        after,
+        after.0,
+        after.1 as PartyId,
         most
     )
     .fetch_all(&mut **tx)

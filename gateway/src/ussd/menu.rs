@@ -79,7 +79,7 @@ pub(super) enum Turn {
 /// Four lines to a page of a list.
 const LINES: usize = 4;
 /// What a list shows at most, over all its pages.
-const LISTED: usize = 40;
+const LISTED: i64 = 40;
 
 /// One caller at the menu.
 pub(super) struct Desk<'a> {
@@ -306,9 +306,7 @@ impl<'a> Desk<'a> {
 
     /// An employer's jobs, or those assigned to an employee.
     async fn jobs(&self, tx: &mut Tx) -> Result<Vec<Job>> {
-        let caller = self.caller()?;
-        let jobs = trade::list(tx, &caller, None, LISTED).await?.into_iter();
-        Ok(jobs.filter(|job| self.hires() || job.employee == Some(caller.party)).collect())
+        trade::mine(tx, &self.caller()?, LISTED).await
     }
 
     async fn releasable(&self, tx: &mut Tx, id: i64) -> Result<bool> {

@@ -27,7 +27,7 @@ use crate::http::problem::{Answer, Problem};
 use crate::people::session::Caller;
 use crate::people::{self, Language, Role};
 use crate::trade::status::Status;
-use crate::trade::{self, Assignment, Job, NewJob};
+use crate::trade::{self, Assignment, Job, NewJob, Place};
 
 /// A job to be posted.
 #[derive(Deserialize, ToSchema)]
@@ -120,9 +120,9 @@ pub(crate) struct ApplicantView {
     name: String,
     /// When.
     applied_at: String,
-    /// The same in microseconds, where the next page begins.
+    /// Where the next page would begin.
     #[serde(skip)]
-    place: i64,
+    place: Place,
 }
 
 /// In which language.
@@ -260,7 +260,7 @@ pub(in crate::http) async fn applicants(
     Query(page): Query<PageQuery>,
 ) -> Answer<Page<ApplicantView>> {
     let list = format!("applicants:{id}");
-    let (limit, after) = (page.limit()?, page.after(&app, &list)?.unwrap_or(i64::MIN));
+    let (limit, after) = (page.limit()?, page.after(&app, &list)?);
     let mut tx = app.db.begin().await?;
     let most = i64::try_from(limit).unwrap_or(100) + 1;
     let found = trade::applicants(&mut tx, &app, &caller, (id, after), most).await?;
@@ -268,7 +268,7 @@ pub(in crate::http) async fn applicants(
         employee: applicant.id,
         name: applicant.name,
         applied_at: time(applicant.at),
-        place: applicant.at.timestamp_micros(),
+        place: applicant.place,
     });
     Ok(Page::of(&app, &list, limit, rows.collect(), |row| row.place))
 }
