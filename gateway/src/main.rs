@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use amana_adapters::http;
 use amana_gateway::app::App;
+use amana_gateway::bench;
 use amana_gateway::config::{self, Config, Environment, Rails};
 use amana_gateway::db::{Db, MIGRATIONS};
 use amana_gateway::embedded::people::LOG_INS;
@@ -49,6 +50,8 @@ enum Role {
     Demo,
     /// Checks that the books are sound; exits 1 if they are not.
     Audit,
+    /// Measures transfers posted a second beside plain inserts, in a database of its own.
+    Bench,
     /// Prints the version.
     Version,
 }
@@ -85,8 +88,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> {
-    // The demo's screen is for its story.
-    let usual = if matches!(role, Role::Demo) { "error" } else { "info" };
+    // These screens are for a story and a table.
+    let usual = if matches!(role, Role::Demo | Role::Bench) { "error" } else { "info" };
     log(config::log_filter(&environment).unwrap_or(usual))?;
     match role {
         Role::Serve { embedded: false } => serve(&environment).await?,
@@ -97,6 +100,7 @@ async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> 
         }
         Role::Demo => play().await?,
         Role::Audit => return audit(&environment).await,
+        Role::Bench => measure().await?,
         Role::Version => say(env!("CARGO_PKG_VERSION")),
     }
     Ok(ExitCode::SUCCESS)
@@ -183,6 +187,18 @@ async fn play() -> Result<(), Failure> {
     };
     deployment.stop().await?;
     say(&told?);
+    Ok(())
+}
+
+async fn measure() -> Result<(), Failure> {
+    let Means { clock, rng, .. } = means()?;
+    let (cluster, url) = embedded::bare_database().await?;
+    let db = Db::connect(&url, 2).await?;
+    let ground = bench::Ground { clock: clock.as_ref(), rng: rng.as_ref() };
+    let figures = bench::run(db.pool(), ground).await;
+    db.pool().close().await;
+    tokio::task::spawn_blocking(move || cluster.stop()).await?;
+    say(&figures?.to_string());
     Ok(())
 }
 

@@ -82,6 +82,17 @@ struct User {
     gid: u32,
 }
 
+/// What becomes of a cluster's folder, and how careful Postgres is with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Stays; durable.
+    Kept,
+    /// Goes; durable while it is there.
+    Careful,
+    /// Goes; nothing is synced to disk.
+    Forgetful,
+}
+
 /// A running private cluster. Dropping it stops Postgres and waits for that.
 #[derive(Debug)]
 pub struct Cluster {
@@ -96,8 +107,20 @@ impl Cluster {
     /// # Errors
     /// Postgres is not installed or does not start.
     pub fn temporary() -> Result<Self, ClusterError> {
+        Self::passing(Kind::Forgetful)
+    }
+
+    /// A cluster in a temporary folder, as careful as one that is kept: for measuring what care costs.
+    ///
+    /// # Errors
+    /// Postgres is not installed or does not start.
+    pub fn measured() -> Result<Self, ClusterError> {
+        Self::passing(Kind::Careful)
+    }
+
+    fn passing(kind: Kind) -> Result<Self, ClusterError> {
         let dir = fresh_folder(Path::new("/tmp"))?;
-        let cluster = Self::start(&dir, false);
+        let cluster = Self::start(&dir, kind);
         if cluster.is_err() {
             // Best effort: the reason for the failure matters more than a folder left behind.
             let _ = fs::remove_dir_all(&dir);
@@ -111,24 +134,24 @@ impl Cluster {
     /// Postgres is not installed or does not start; `dir` cannot be made or is in use by another cluster.
     pub fn durable(dir: &Path) -> Result<Self, ClusterError> {
         fs::create_dir_all(dir).map_err(doing(format!("create {}", dir.display())))?;
-        Self::start(dir, true)
+        Self::start(dir, Kind::Kept)
     }
 
-    fn start(dir: &Path, keep: bool) -> Result<Self, ClusterError> {
+    fn start(dir: &Path, kind: Kind) -> Result<Self, ClusterError> {
         let bin = find_binaries().ok_or(ClusterError::NotInstalled)?;
         let user = user_for(dir)?;
         prepare_folders(dir, user)?;
         if !dir.join("data/PG_VERSION").exists() {
-            init(&bin, dir, user, keep)?;
+            init(&bin, dir, user, kind)?;
         }
         let mut options = format!("-k {}", quoted(&socket_folder(dir)));
-        for setting in ALWAYS.iter().chain(if keep { &[] } else { FORGETFUL }) {
+        for setting in ALWAYS.iter().chain(if kind == Kind::Forgetful { FORGETFUL } else { &[] }) {
             // Writing to a String cannot fail.
             let _ = write!(options, " -c {setting}");
         }
         let mut shell = command("/bin/sh", dir, user);
         shell.args(["-c", SUPERVISOR, "amana-postgres"]).arg(&bin).arg(dir).arg(options);
-        shell.arg(if keep { "keep" } else { "remove" });
+        shell.arg(if kind == Kind::Kept { "keep" } else { "remove" });
         // A process group of its own: Ctrl-C in the terminal must reach us and not the database first.
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
         let mut supervisor = shell.spawn().map_err(doing("run /bin/sh"))?;
@@ -245,11 +268,11 @@ fn prepare_folders(dir: &Path, user: Option<User>) -> Result<(), ClusterError> {
     Ok(())
 }
 
-fn init(bin: &Path, dir: &Path, user: Option<User>, keep: bool) -> Result<(), ClusterError> {
+fn init(bin: &Path, dir: &Path, user: Option<User>, kind: Kind) -> Result<(), ClusterError> {
     let mut initdb = command(bin.join("initdb"), dir, user);
     // `trust` is safe behind a socket folder that only its owner and root may enter.
     initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
-    if !keep {
+    if kind != Kind::Kept {
         initdb.arg("--no-sync");
     }
     let out = initdb.arg("-D").arg(dir.join("data")).output().map_err(doing("run initdb"))?;
