@@ -1,6 +1,6 @@
 -- People: who they are, how they prove it, and the state of a phone call with our USSD menu.
 --
--- A person is a party (uuid) everywhere inside and a small integer at the edge, as the seed's paths have it.
+-- A person is a party (uuid) everywhere inside and a small integer at the edge, where `/api` shows it.
 -- Names, phone and email are one sealed profile under the person's own key. To find somebody by phone or
 -- email there are keyed fingerprints beside it ("blind index"); they are unique, so one phone is one person
 -- however it was typed.
@@ -16,6 +16,8 @@ create table people.person (
     phone_blind       bytea,
     email_blind       bytea,
     password_hash     text,                -- null: registered by phone, no password yet
+    password_tries    smallint not null default 0,
+    password_locked_until timestamptz,
     pin_hash          text,                -- null: never used the phone menu
     pin_tries         smallint not null default 0,
     pin_locked_until  timestamptz,

@@ -546,6 +546,8 @@ create table people.person (
     phone_blind bytea,
     email_blind bytea,
     password_hash text,
+    password_tries smallint not null default 0,
+    password_locked_until timestamp with time zone,
     pin_hash text,
     pin_tries smallint not null default 0,
     pin_locked_until timestamp with time zone,

@@ -1,6 +1,7 @@
 //! Registering, logging in, staying in, leaving.
 
 use amana_tests::pg::Database;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::Row;
 
@@ -46,6 +47,26 @@ async fn one_phone_is_one_person_however_it_is_spelled() {
         api.post("/api/auth/login/", "", login).await.problem(401, "unauthenticated");
     }
     nothing_in_clear(&api.world.database).await;
+}
+
+#[tokio::test]
+async fn wrong_passwords_in_a_row_lock_the_door() {
+    let api = Api::open().await;
+    let (token, _) = api.register("employer", "0712345678").await;
+    let login = |password: &str| json!({"phone_number": "0712345678", "password": password});
+    for _ in 0..10 {
+        api.post("/api/auth/login/", "", login("a guess")).await.problem(401, "unauthenticated");
+    }
+    let locked = api.post("/api/auth/login/", "", login(PASSWORD)).await;
+    locked.problem(429, "too_many");
+    assert_eq!(locked.header("retry-after"), Some("900"));
+    api.get("/api/me/", &token).await.ok(200);
+    api.world.clock.advance(TimeDelta::minutes(15));
+    for _ in 0..9 {
+        api.post("/api/auth/login/", "", login("a guess")).await.problem(401, "unauthenticated");
+    }
+    api.post("/api/auth/login/", "", login(PASSWORD)).await.ok(200);
+    api.post("/api/auth/login/", "", login("a guess")).await.problem(401, "unauthenticated");
 }
 
 /// Neither phone nor email nor password stands in the database in clear.

@@ -20,6 +20,11 @@ use crate::events::{self, Actor};
 use crate::people::token::{Claims, ISSUER, Signer};
 use crate::people::{Email, Person, Role, email_blind, opened, password, person, phone_blind, store};
 
+/// Wrong passwords in a row that lock the door. Ten a quarter of an hour are under a thousand a day.
+const MOST_TRIES: i32 = 10;
+/// How long it stays locked. Sessions that are open go on.
+const LOCK: TimeDelta = TimeDelta::minutes(15);
+
 /// How somebody names themselves at the door.
 pub enum Login {
     /// By phone.
@@ -56,7 +61,7 @@ pub struct Caller {
 /// Logs in. The answer does not tell a wrong password from an unknown name, and takes as long for both.
 ///
 /// # Errors
-/// [`Code::Unauthenticated`].
+/// [`Code::Unauthenticated`]; [`Code::TooMany`] after ten wrong passwords in a row.
 pub async fn login(app: &App, login: Login, secret: &str) -> Result<(Person, Tokens)> {
     let mut tx = app.db.begin().await?;
     let row = match &login {
@@ -64,7 +69,16 @@ pub async fn login(app: &App, login: Login, secret: &str) -> Result<(Person, Tok
         Login::Email(email) => store::by_email(&mut tx, &email_blind(app, email)).await?,
         Login::Nonsense => None,
     };
-    drop(tx); // hashing takes long; a connection is not to wait for it
+    if let Some(row) = &row {
+        let now = app.clock.now();
+        if !store::count_password_try(&mut tx, row.party, MOST_TRIES, (now, now + LOCK)).await? {
+            let why = "too many wrong passwords: wait a quarter of an hour";
+            return Err(Refusal::new(Code::TooMany, why).retry_after(900).into());
+        }
+        tx.commit().await?;
+    } else {
+        drop(tx); // hashing takes long; a connection is not to wait for it
+    }
     let stored = row.as_ref().and_then(|row| row.password_hash.clone());
     let right = password::verify(stored, secret).await?;
     let mut tx = app.db.begin().await?;
@@ -75,6 +89,7 @@ pub async fn login(app: &App, login: Login, secret: &str) -> Result<(Person, Tok
     let Some(person) = found else {
         return Err(Refusal::new(Code::Unauthenticated, "phone number, email or password is wrong").into());
     };
+    store::clear_password_tries(&mut tx, person.party).await?;
     let tokens = open(&mut tx, app, &person).await?;
     tx.commit().await?;
     Ok((person, tokens))

@@ -142,6 +142,40 @@ pub(super) async fn set_pin(tx: &mut Tx, party: PartyId, hash: &str) -> Result<b
     Ok(done.rows_affected() == 1)
 }
 
+/// Counts a try at a password before it is judged; `false` while locked. The try that makes `most` locks
+/// until it turns out right.
+pub(super) async fn count_password_try(
+    tx: &mut Tx,
+    party: PartyId,
+    most: i32,
+    (at, lock_until): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<bool, Fault> {
+    let done = sqlx::query!(
+        "update people.person set
+           password_tries = case when password_locked_until is null then password_tries + 1 else 1 end,
+           password_locked_until =
+             case when password_locked_until is null and password_tries + 1 >= $2 then $4::timestamptz end
+         where party = $1 and (password_locked_until is null or password_locked_until <= $3)",
+        party as PartyId,
+        most,
+        at,
+        lock_until
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn clear_password_tries(tx: &mut Tx, party: PartyId) -> Result<(), Fault> {
+    sqlx::query!(
+        "update people.person set password_tries = 0, password_locked_until = null where party = $1",
+        party as PartyId
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// A try at a PIN, counted before it is judged, so that parallel guesses cannot outrun the count.
 pub(super) struct PinTry {
     pub(super) pin_hash: Option<String>,
