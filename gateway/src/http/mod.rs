@@ -4,13 +4,13 @@
 //! the answer. Each path is served with and without its trailing slash. A route is known to the OpenAPI
 //! document because it is registered, and to the rights table because a test compares the two.
 
+mod api;
 mod body;
 mod docs;
 mod health;
 mod page;
 mod problem;
 mod rights;
-mod seed;
 mod trail;
 mod ussd;
 mod v1;
@@ -43,11 +43,11 @@ pub fn router(app: Shared) -> Router {
 /// The escrow service: the second listener, for callers with its key.
 pub fn escrow_router(app: Shared) -> Router {
     let doors = Doors::new()
-        .add(routes!(seed::keyed::create))
-        .add(routes!(seed::keyed::fund))
-        .add(routes!(seed::keyed::release))
-        .add(routes!(seed::keyed::status));
-    let inner = doors.router.layer(from_fn_with_state(app.clone(), seed::keyed::key));
+        .add(routes!(api::keyed::create))
+        .add(routes!(api::keyed::fund))
+        .add(routes!(api::keyed::release))
+        .add(routes!(api::keyed::status));
+    let inner = doors.router.layer(from_fn_with_state(app.clone(), api::keyed::key));
     surrounded(inner, app)
 }
 
@@ -60,26 +60,26 @@ pub fn openapi() -> OpenApi {
 fn doors() -> Doors {
     Doors::new()
         // People
-        .add(routes!(seed::people::register))
-        .add(routes!(seed::people::login))
-        .add(routes!(seed::people::refresh))
-        .add(routes!(seed::people::logout))
-        .add(routes!(seed::people::me))
-        .add(routes!(seed::people::jwks))
+        .add(routes!(api::people::register))
+        .add(routes!(api::people::login))
+        .add(routes!(api::people::refresh))
+        .add(routes!(api::people::logout))
+        .add(routes!(api::people::me))
+        .add(routes!(api::people::jwks))
         // Jobs
-        .add(routes!(seed::jobs::list, seed::jobs::create))
-        .add(routes!(seed::jobs::detail, seed::jobs::change))
-        .add(routes!(seed::jobs::apply))
-        .add(routes!(seed::jobs::withdraw))
-        .add(routes!(seed::jobs::applicants))
-        .add(routes!(seed::jobs::complete))
-        .add(routes!(seed::jobs::payment_instructions))
-        .add(routes!(seed::escrow::status))
+        .add(routes!(api::jobs::list, api::jobs::create))
+        .add(routes!(api::jobs::detail, api::jobs::change))
+        .add(routes!(api::jobs::apply))
+        .add(routes!(api::jobs::withdraw))
+        .add(routes!(api::jobs::applicants))
+        .add(routes!(api::jobs::complete))
+        .add(routes!(api::jobs::payment_instructions))
+        .add(routes!(api::escrow::status))
         // Rails
-        .add(routes!(seed::callbacks::deposit))
-        .add(routes!(seed::callbacks::confirm))
-        .add(routes!(seed::callbacks::validate))
-        .add(routes!(seed::callbacks::payout))
+        .add(routes!(api::callbacks::deposit))
+        .add(routes!(api::callbacks::confirm))
+        .add(routes!(api::callbacks::validate))
+        .add(routes!(api::callbacks::payout))
         // Phones
         .add(routes!(ussd::turn))
         .add(routes!(ussd::register_callback))

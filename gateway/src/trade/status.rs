@@ -1,7 +1,7 @@
 //! Where a job stands, and which steps it may take from there: one table.
 //!
-//! Invariant: the words are the seed's. `in_progress` is reached by itself, when an assigned job's escrow is
-//! funded.
+//! Invariant: the words are those of `/api/…`, which others gave us. `in_progress` is reached by itself, when
+//! an assigned job's escrow is funded.
 
 use crate::error::{Code, Error, Refusal};
 use crate::flows::escrow::Status as EscrowStatus;
@@ -44,7 +44,7 @@ impl Status {
     pub const ALL: [Status; 5] =
         [Status::Open, Status::Assigned, Status::InProgress, Status::Completed, Status::Cancelled];
 
-    /// The seed's word.
+    /// Its word at the edge.
     pub fn word(self) -> &'static str {
         match self {
             Status::Open => "open",

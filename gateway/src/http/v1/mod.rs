@@ -1,4 +1,4 @@
-//! What the seed does not have: traces, attention lists, proof, our own money, the books.
+//! `/v1/…`, our own words: traces, attention lists, proof, our own money, the books.
 
 pub(super) mod books;
 pub(super) mod money;

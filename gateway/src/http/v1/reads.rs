@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 
 use crate::events;
 use crate::http::Shared;
+use crate::http::api::escrow::concerning;
 use crate::http::body::{Part, Query};
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Answer;
-use crate::http::seed::escrow::concerning;
 use crate::people::session::Caller;
 use crate::recon::{self, Failure, Proof, Suspended, Trace};
 

@@ -1,4 +1,4 @@
-//! The seed's paths and words, verbatim.
+//! `/api/…`: paths and words that others gave us, verbatim.
 
 pub(super) mod callbacks;
 pub(super) mod escrow;
