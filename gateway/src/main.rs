@@ -148,7 +148,8 @@ async fn serve_embedded(environment: Environment) -> Result<(), Failure> {
         deployment = Standalone::start(&home, addresses, environment, &means) => deployment?,
         () = &mut stop => return Ok(()),
     };
-    say(&deployment.stack.welcome(&folder, (&deployment.api_url, &deployment.escrow_url)));
+    let urls = (deployment.api_url.as_str(), deployment.escrow_url.as_str());
+    say(&deployment.stack.welcome(&folder, urls, addresses.are_open()));
     stop.await;
     say("stopping");
     Ok(deployment.stop().await?)

@@ -1,4 +1,4 @@
-//! Jobs: the seed's JSON, who may do what, and the six steps.
+//! Jobs: their JSON, who may do what, and the six steps.
 
 use amana_gateway::people::Role;
 use amana_localnet::STANDALONE_PASSPHRASE;
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::door::{Api, at_fault, together};
 
 #[tokio::test]
-async fn a_new_job_has_the_seeds_shape() {
+async fn a_new_job_has_the_agreed_shape() {
     let api = Api::open().await;
     let (employer, id) = api.register("employer", "0712345001").await;
     let (employee, _) = api.register("employee", "0712345002").await;
@@ -30,13 +30,19 @@ async fn a_new_job_has_the_seeds_shape() {
     let reference = job["escrow_contract_id"].as_str().unwrap();
     assert!(reference.starts_with("ESCROW_") && reference.len() == 16, "{reference}");
 
-    for budget in ["0", "-5", "5,000.00", "1.001", "", "a lot", "99999999999999999999"] {
+    let more_than_the_chain_holds = "922337203685.48";
+    for budget in
+        ["0", "-5", "5,000.00", "1.001", "", "a lot", "99999999999999999999", more_than_the_chain_holds]
+    {
         let bad = json!({"title": "t", "description": "d", "budget": budget});
         let problem = api.post("/api/jobs/", &employer, bad).await.problem(422, "bad_field");
         assert_eq!(at_fault(&problem), ["/budget"], "{budget}");
     }
     let problem = api.post("/api/jobs/", &employer, json!({"title": " "})).await.problem(422, "bad_field");
     assert_eq!(at_fault(&problem), ["/budget", "/description"]);
+    let silent = json!({"title": "a\u{0}b", "description": "d", "budget": "5.00"});
+    let problem = api.post("/api/jobs/", &employer, silent).await.problem(422, "bad_field");
+    assert_eq!(at_fault(&problem), ["/title"]);
     let seen = api.get(&format!("/api/escrow/{reference}"), &employer).await.ok(200);
     assert_eq!((seen["status"].as_str(), seen["agrees"].as_bool()), (Some("pending_deposit"), Some(true)));
 }

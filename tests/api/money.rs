@@ -28,6 +28,8 @@ async fn a_key_makes_a_call_once() {
     assert_eq!(first.header("idempotency-replayed"), None);
     let again = keyed(&api, path, (&finance, "one"), &body).await;
     assert_eq!((again.ok(201), again.header("idempotency-replayed")), (posted, Some("true")));
+    let slash = keyed(&api, &format!("{path}/"), (&finance, "one"), &body).await;
+    assert_eq!(slash.header("idempotency-replayed"), Some("true"), "a slash makes no other call");
     let other = body.replace("1000.00", "2000.00");
     keyed(&api, path, (&finance, "one"), &other).await.problem(422, "idempotency_key_reused");
     let calls = (0..10).map(|_| keyed(&api, path, (&finance, "two"), &body));
@@ -62,6 +64,8 @@ async fn a_key_makes_a_call_once() {
         (Some("1500.00"), 3)
     );
     api.get("/v1/ledger/accounts/nonsense/statement", &auditor).await.problem(422, "bad_field");
+    let long_ago = "/v1/ledger/accounts/float:intersend/statement?to=-262143-01-01T00:00:00Z";
+    assert_eq!(at_fault(&api.get(long_ago, &auditor).await.problem(422, "bad_field")), ["/to"]);
     assert_eq!(api.get("/v1/proof", &auditor).await.ok(200)["agrees"], true);
     api.world.sound().await;
 }

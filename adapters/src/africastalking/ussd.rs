@@ -16,6 +16,9 @@ pub const SCREEN_MOST: usize = 182;
 /// What every phone of our users shows without cutting.
 pub const SCREEN_GOOD: usize = 160;
 
+/// Longer than any session's id: theirs have 38 bytes.
+const SESSION_MOST: usize = 100;
+
 /// One hop of a session, as the gateway company posts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UssdRequest {
@@ -82,9 +85,13 @@ impl fmt::Debug for Inputs {
 pub fn read_ussd(raw: &[u8]) -> Result<UssdRequest, BadForm> {
     let form = Form::read(raw)?;
     let phone = Msisdn::parse(form.required("phoneNumber")?);
+    let session = form.required("sessionId")?.trim();
+    if session.len() > SESSION_MOST || session.chars().any(char::is_control) {
+        return Err(BadForm { field: "sessionId", reason: "is not a session's id" });
+    }
     let filled = |name| form.get(name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     Ok(UssdRequest {
-        session: form.required("sessionId")?.trim().to_owned(),
+        session: session.to_owned(),
         service_code: filled("serviceCode").unwrap_or_default(),
         phone: phone.map_err(|_| BadForm { field: "phoneNumber", reason: "is not a mobile number" })?,
         network: filled("networkCode"),

@@ -37,8 +37,6 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the escrow service listens.
     pub escrow_listen: SocketAddr,
-    /// Where the outside reaches the API, without a trailing slash.
-    pub public_url: String,
     /// Postgres, as the application.
     pub database_url: Secret,
     /// Connections to Postgres, at most.
@@ -293,7 +291,6 @@ impl<'a> Reader<'a> {
     fn config(&mut self, rails: Rails) -> Option<Config> {
         let listen = self.get("AMANA_LISTEN", parsed);
         let escrow_listen = self.get("AMANA_ESCROW_LISTEN", parsed);
-        let public_url = self.get("AMANA_PUBLIC_URL", value::url);
         let database_url = self.get("DATABASE_URL", value::database);
         let connections: Option<NonZeroU32> = self.get("AMANA_DATABASE_CONNECTIONS", parsed);
         let master_key = self.get("AMANA_MASTER_KEY", MasterKey::parse);
@@ -307,7 +304,6 @@ impl<'a> Reader<'a> {
         Some(Config {
             listen: listen?,
             escrow_listen: escrow_listen?,
-            public_url: public_url?,
             database_url: database_url?,
             database_connections: connections?.get(),
             master_key: master_key?,

@@ -63,11 +63,6 @@ pub static VARIABLES: &[Variable] = &[
         Default("info"),
         "what is logged, as JSON lines on stderr: error, warn, info, debug, or per module",
     ),
-    plain(
-        "AMANA_PUBLIC_URL",
-        Default("http://127.0.0.1:8080"),
-        "where the outside reaches the API, for callbacks",
-    ),
     secret("DATABASE_URL", Required, "Postgres 15 or newer, as the application's role"),
     secret(
         "AMANA_MIGRATE_DATABASE_URL",

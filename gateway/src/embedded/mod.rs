@@ -107,7 +107,8 @@ impl Embedded {
     }
 
     /// What to tell the person who started it: where everything answers, and who may log in.
-    pub fn welcome(&self, folder: &Path, (api, escrow): (&str, &str)) -> String {
+    /// `open` if addresses beyond this machine reach it.
+    pub fn welcome(&self, folder: &Path, (api, escrow): (&str, &str), open: bool) -> String {
         let mut out = format!(
             "\
 Amana is ready. Everything here is a simulation; no money moves.
@@ -129,6 +130,10 @@ Log-ins (POST {api}/api/auth/login/):
         for LogIn { role, phone_number, password } in LOG_INS {
             // Writing to a String cannot fail.
             let _ = writeln!(out, "  {:<10} {phone_number}  {password}", role.word());
+        }
+        if open {
+            out += "\nOthers than this machine can reach it: whoever does may log in as above,\n\
+                    and may say that money came.\n";
         }
         out
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: every wish to the chain is queued in the transaction that decided it, under a key of its own.
 
-use amana_adapters::stellar::ChainOp;
+use amana_adapters::stellar::{ChainOp, to_token};
 use amana_ledger::id::{EscrowRef, PartyId};
 use amana_ledger::money::Money;
 use amana_ledger::rules;
@@ -124,6 +124,11 @@ pub async fn open(tx: &mut Tx, app: &App, actor: Actor, new: NewEscrow) -> Resul
     Ok(reference)
 }
 
+/// Whether the chain can hold so much: its token counts in 64 bits with seven decimals.
+pub fn fits(money: Money) -> bool {
+    to_token(money.minor(), money.asset.exponent()).is_ok_and(|units| i64::try_from(units).is_ok())
+}
+
 /// Opens an escrow under a reference that the caller minted.
 ///
 /// # Errors
@@ -142,6 +147,9 @@ pub async fn open_as(
             format!("the book {book} settles in {}", book.asset().code()),
         )
         .into());
+    }
+    if !fits(new.amount) {
+        return Err(Refusal::field("amount", "is more than an escrow can hold").into());
     }
     let terms = Terms {
         reference: reference.clone(),

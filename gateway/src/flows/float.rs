@@ -58,8 +58,8 @@ pub fn named(app: &App, name: &str) -> Result<Account> {
     if name == super::payout::RAIL {
         return Ok(Account::FloatRail(rail(name)?));
     }
-    let known = [format!("mpesa:{shortcode}"), super::payout::RAIL.to_string()];
-    Err(Refusal::field("float", format!("no float {name}")).allowing(known).into())
+    let why = format!("no such float: there are mpesa:{shortcode} and {}", super::payout::RAIL);
+    Err(Refusal::field("float", why).into())
 }
 
 /// Books capital that the owners put into a float.

@@ -88,7 +88,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the body says it is JSON, or says nothing.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return true };
     let media = value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     media == "application/json" || media.ends_with("+json")

@@ -49,6 +49,14 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
 fn complete(method: &str, path: &str, operation: &mut Operation) {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let problem = ResponseBuilder::new().description("a problem").content(PROBLEM_JSON, content).build();
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            // The specification requires words even where the status says it all.
+            response.description = if status == "201" { "made" } else { "done" }.into();
+        }
+    }
     operation.responses.responses.insert("default".into(), RefOr::T(problem));
     let who = RIGHTS.iter().find(|row| row.0 == method && row.1 == path).map(|row| row.2);
     if let Some(Who::Roles(roles)) = who {
@@ -103,7 +111,9 @@ fn render(document: &Value) -> String {
         for (method, operation) in item.as_object().into_iter().flatten() {
             let heading = format!("{} {}", method.to_uppercase(), escape(path));
             let _ = write!(out, "<h2><code>{heading}</code></h2><p>{}</p>", text(&operation["summary"]));
-            let _ = write!(out, "<p>{}</p>", text(&operation["description"]));
+            if operation["description"].is_string() {
+                let _ = write!(out, "<p>{}</p>", text(&operation["description"]));
+            }
             let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
             fields(&mut out, document, body.as_str().unwrap_or_default());
         }
@@ -154,6 +164,9 @@ mod tests {
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
                 assert!(operation["responses"]["default"].is_object(), "{method} {path}");
+                for (status, response) in operation["responses"].as_object().unwrap() {
+                    assert!(response["description"].is_string(), "{method} {path} {status}");
+                }
                 assert!(operation["summary"].is_string(), "{method} {path} says what it does");
             }
         }

@@ -32,6 +32,11 @@ impl Addresses {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Self { api: any, escrow: any, stellar: any }
     }
+
+    /// Whether others than this machine reach any of them.
+    pub fn are_open(&self) -> bool {
+        [self.api, self.escrow, self.stellar].iter().any(|address| !address.ip().is_loopback())
+    }
 }
 
 /// Why it does not stand.
@@ -78,7 +83,7 @@ impl Standalone {
     pub async fn start(
         home: &Home,
         addresses: Addresses,
-        mut environment: Environment,
+        environment: Environment,
         means: &Means,
     ) -> Result<Self, StartError> {
         let listeners = Listeners::bind(addresses.api, addresses.escrow).await?;
@@ -92,9 +97,6 @@ impl Standalone {
             pace: embedded::PACE,
         };
         let stack = Embedded::start(home, setting, means).await?;
-        if environment.get("AMANA_PUBLIC_URL").is_none() {
-            environment.set("AMANA_PUBLIC_URL", api_url.clone());
-        }
         let (environment, rails) = stack.environment(environment);
         let config = Config::read(&environment, rails)?;
         let db = Db::connect(config.database_url.expose(), config.database_connections).await?;

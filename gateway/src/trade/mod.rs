@@ -84,6 +84,12 @@ pub async fn create(tx: &mut Tx, app: &App, caller: &Caller, new: NewJob) -> Res
         if !(1..=most).contains(&text.chars().count()) {
             return Err(Refusal::field(field, format!("must be 1 to {most} characters")).into());
         }
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            return Err(Refusal::field(field, "has characters that cannot be shown").into());
+        }
+    }
+    if !entrust::fits(new.budget) {
+        return Err(Refusal::field("budget", "is more than an escrow can hold").into());
     }
     let row = store::NewRow {
         employer: caller.party,

@@ -171,9 +171,13 @@ impl<'a> Desk<'a> {
                 let pay = self.hires() && job.escrow.state.due(&job.escrow.terms) > 0;
                 screens::job(language, (&job.title, job.status.word()), &cash(job.budget), (release, pay))
             }
-            Place::HowToPay { job } => {
-                let job = self.job(tx, *job).await?;
+            Place::HowToPay { job: id } => {
+                let job = self.job(tx, *id).await?;
                 let due = job.escrow.state.due(&job.escrow.terms);
+                if due == 0 {
+                    // A call taken up again after the deposit came.
+                    return Box::pin(self.show(tx, &Place::Job { job: *id })).await;
+                }
                 let money = screens::cash(job.budget.asset, due);
                 let paybill = self.app.config.mpesa.shortcode.as_str();
                 screens::how_to_pay(language, paybill, job.reference.as_str(), &money)

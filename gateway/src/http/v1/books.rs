@@ -138,7 +138,8 @@ pub(in crate::http) async fn statement(
     let account =
         Account::parse(&path).map_err(|_| Refusal::field("path", "is not an account of the chart"))?;
     let to = span.to.unwrap_or_else(|| app.clock.now() + TimeDelta::seconds(1));
-    let from = span.from.unwrap_or(to - TimeDelta::days(31));
+    let from = span.from.or_else(|| to.checked_sub_signed(TimeDelta::days(31)));
+    let from = from.ok_or_else(|| Refusal::field("to", "is before the beginning of time"))?;
     let book = &app.config.book;
     let mut tx = app.db.begin().await?;
     let statement = balance::statement(&mut tx, book, &account, [from, to]).await?;

@@ -18,7 +18,7 @@ use crate::error::{Code, Error, Refusal};
 use crate::events::Actor;
 use crate::flows::{float, pay};
 use crate::http::Shared;
-use crate::http::body::{Part, Raw, parsed};
+use crate::http::body::{Part, Raw, is_json, parsed};
 use crate::http::problem::{Answer, Problem};
 use crate::inbox::{self, Begin};
 use crate::people::session::Caller;
@@ -147,7 +147,10 @@ impl FromRequest<Shared> for Call {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, app).await?;
         let key = key(&parts.headers)?;
-        let what = format!("{} {}\n", parts.method, parts.uri.path());
+        if !is_json(&parts.headers) {
+            return Err(Problem::wrong_media("application/json"));
+        }
+        let what = format!("{} {}\n", parts.method, parts.uri.path().trim_end_matches('/'));
         let Raw(raw) = Raw::from_request(Request::from_parts(parts, body), app).await?;
         Ok(Call { caller, key, fingerprint: sha256(&[what.as_bytes(), &raw]), raw })
     }
