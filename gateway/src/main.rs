@@ -127,6 +127,7 @@ async fn serve(environment: &Environment) -> Result<(), Failure> {
     let Means { clock, rng, .. } = means()?;
     let db = Db::connect(config.database_url.expose(), config.database_connections).await?;
     let app = Arc::new(App::wire(config, db, clock, rng)?);
+    worker::fits(&app).await?;
     worker::prepare(&app).await?;
     let serving = Serving::start(&app, listeners).with_worker(&app);
     tracing::info!("serving");

@@ -412,7 +412,10 @@ fn hidden(text: &str) -> Result<Secret, String> {
 }
 
 fn signers(text: &str) -> Result<Vec<Keypair>, String> {
-    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(value::signer).collect()
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let keys: Vec<Keypair> = words.map(value::signer).collect::<Result<_, _>>()?;
+    // Without one nothing is ever sent.
+    if keys.is_empty() { Err("names no secret".to_owned()) } else { Ok(keys) }
 }
 
 fn fee_bps(text: &str) -> Result<u32, String> {

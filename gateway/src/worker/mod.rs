@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, Fault, Result};
 use crate::flows::store::chain as store;
 use crate::flows::{chain, float, index};
 
@@ -39,6 +39,22 @@ pub async fn prepare(app: &App) -> Result<()> {
     Ok(tx.commit().await?)
 }
 
+/// Asks the chain whether it is the one that is configured. One that cannot be asked now is no reason not to
+/// hear what the rails say.
+///
+/// # Errors
+/// It is another network, or the contract has other roles, another token or unit.
+pub async fn fits(app: &App) -> Result<()> {
+    match app.chain.misfit().await {
+        Ok(None) => Ok(()),
+        Ok(Some(why)) => Err(Fault::Outside(format!("the chain does not fit: {why}")).into()),
+        Err(fault) => {
+            tracing::warn!(%fault, "the chain could not be asked whether it fits");
+            Ok(())
+        }
+    }
+}
+
 /// Does all that is due, in a fixed order, until nothing is. For tests and for the demo.
 ///
 /// # Errors
@@ -53,7 +69,7 @@ pub async fn run_until_idle(app: &App) -> Result<()> {
             return Ok(());
         }
     }
-    Err(crate::error::Fault::Stored("the worker goes round in circles".into()).into())
+    Err(Fault::Stored("the worker goes round in circles".into()).into())
 }
 
 /// The worker's loops. Dropped, they stop at once; `stop` lets each finish its pass.
