@@ -131,6 +131,7 @@ create table flow.payout (
     constraint payout_amount check (amount > 0 and amount <= claim),
     constraint payout_status check (status in ('pending', 'processing', 'completed', 'failed', 'unknown'))
 );
+create index payout_beneficiary on flow.payout (beneficiary, created_at);
 
 -- Every conversation with the rail about a payout: what was asked, what came back.
 create table flow.payout_attempt (
@@ -220,10 +221,12 @@ create table chain.event (
     amount    bigint not null default 0,   -- minor units
     effect    jsonb not null,
     transfer  uuid,                        -- the ledger transfer it caused, if any
+    refused   text,                        -- why nothing could follow from it, which a person has to see
     primary key (tx_hash, no)
 );
 create index event_escrow on chain.event (escrow);
 create index event_kind on chain.event (kind);
+create index event_refused on chain.event (closed_at) where refused is not null;
 
 create table chain.cursor (
     contract   text primary key,

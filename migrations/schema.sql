@@ -100,10 +100,12 @@ create table chain.event (
     amount bigint not null default 0,
     effect jsonb not null,
     transfer uuid,
+    refused text,
     constraint event_pkey PRIMARY KEY (tx_hash, no)
 );
 CREATE INDEX event_escrow ON chain.event USING btree (escrow);
 CREATE INDEX event_kind ON chain.event USING btree (kind);
+CREATE INDEX event_refused ON chain.event USING btree (closed_at) WHERE (refused IS NOT NULL);
 grant insert, select, update on chain.event to amana_app;
 grant select on chain.event to amana_reader;
 
@@ -230,6 +232,7 @@ create table flow.payout (
     constraint payout_amount CHECK (((amount > 0) AND (amount <= claim))),
     constraint payout_status CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'unknown'::text])))
 );
+CREATE INDEX payout_beneficiary ON flow.payout USING btree (beneficiary, created_at);
 grant insert, select, update on flow.payout to amana_app;
 grant select on flow.payout to amana_reader;
 

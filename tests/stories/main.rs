@@ -2,3 +2,4 @@
 
 mod deposits;
 mod payouts;
+mod strangers;

@@ -49,7 +49,8 @@ pub async fn step(app: &App) -> Result<bool> {
 async fn build(app: &App, intent: &Intent) -> Result<()> {
     let op: ChainOp = serde_json::from_value(intent.op.clone())?;
     let mut tx = app.db.begin().await?;
-    let free = rows::free_channel(&mut tx).await?;
+    let ours: Vec<String> = app.channels.iter().map(Keypair::address).collect();
+    let free = rows::free_channel(&mut tx, &ours).await?;
     drop(tx);
     let channel = free.and_then(|address| app.channels.iter().find(|key| key.address() == address));
     let Some(channel) = channel else { return later(app, intent, 1, "every channel is busy").await };
@@ -169,8 +170,9 @@ async fn conclude(app: &App, intent: &Intent, attempt: &Attempt, next: Next) -> 
     Ok(tx.commit().await?)
 }
 
-/// The contract said no before anything was sent. What looks done is done if the contract shows it; anything
-/// else needs a person, and the escrow's later wishes wait for that.
+/// The call was refused before anything was sent. What looks done is done if the contract shows it. A no of
+/// the token, of the host or of our own keys is about how things stand around the escrow, and passes when
+/// that is put right. Any other no of the contract's needs a person, and the escrow's later wishes wait.
 async fn refused(app: &App, intent: &Intent, op: &ChainOp, (code, reason): (&str, &str)) -> Result<()> {
     let now = app.clock.now();
     if op.looks_done(code) {
@@ -184,8 +186,12 @@ async fn refused(app: &App, intent: &Intent, op: &ChainOp, (code, reason): (&str
             Err(fault) => return later(app, intent, LEDGER_S, &fault.to_string()).await,
         }
     }
+    let why = format!("{code}: {reason}");
+    if code == "host_error" || code == "unauthorised" || code.starts_with("token_") {
+        return later(app, intent, wait_s(intent), &why).await;
+    }
     let mut tx = app.db.begin().await?;
-    rows::end(&mut tx, intent.id, "refused", Some(&format!("{code}: {reason}")), now).await?;
+    rows::end(&mut tx, intent.id, "refused", Some(&why), now).await?;
     let body = json!({ "wish": intent.key, "code": code });
     emit(&mut tx, app, super::WORKER, (&format!("escrow/{}", intent.escrow), "chain.refused"), body).await?;
     Ok(tx.commit().await?)

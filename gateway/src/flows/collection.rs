@@ -179,7 +179,8 @@ async fn book(
         drive::<State>(tx, app, terms.reference.as_str(), Event::Booked(amount)).await?;
         let deposit_id = deposit_id(&external.provider, &external.account, &external.id);
         let op = ChainOp::Fund { key: terms.reference.key(), deposit_id, amount };
-        chain_store::wish(tx, app, &terms.reference, &format!("fund:{}", external.id), &op).await?;
+        let key = format!("fund:{}:{}:{}", external.provider, external.account, external.id);
+        chain_store::wish(tx, app, &terms.reference, &key, &op).await?;
     }
     tell(tx, app, heard, terms, (to_escrow, state.due(terms) - to_escrow, over)).await?;
     Ok(Verdict::Booked(terms.reference.clone()))

@@ -120,8 +120,9 @@ pub enum Event {
     },
     /// The chain released it.
     Released {
-        /// The chain event that did it: `hash:number`.
-        surrender: String,
+        /// The chain event that put the money into the vault, `hash:number`; `None` if it went to an
+        /// address of the employee's own.
+        surrender: Option<String>,
         /// What the employee got, minor units.
         to_payee: i64,
     },
@@ -269,8 +270,9 @@ impl State {
                 });
             }
             (Self::Releasing { employee, at }, Event::Released { surrender, to_payee }) => {
-                let pay = Pay { employee, surrender, claim: to_payee };
-                (Self::Released { employee, at }, vec![Emit("escrow.released"), pay])
+                let pay = surrender.map(|surrender| Pay { employee, surrender, claim: to_payee });
+                let commands = std::iter::once(Emit("escrow.released")).chain(pay).collect();
+                (Self::Released { employee, at }, commands)
             }
             // Withdrawn while nobody has paid anything.
             (Self::Open { booked: 0, employee: None, .. }, Event::Cancel) => {
@@ -359,7 +361,7 @@ mod tests {
             ("minted", Event::Minted(part(WHOLE), at())),
             ("assign", Event::Assign(employee())),
             ("complete", Event::Complete { fee: 0 }),
-            ("released", Event::Released { surrender: "hash:0".into(), to_payee: WHOLE }),
+            ("released", Event::Released { surrender: Some("hash:0".into()), to_payee: WHOLE }),
             ("cancel", Event::Cancel),
             ("cancelled", Event::Cancelled),
         ]

@@ -2,7 +2,8 @@
 //!
 //! Invariant: the cursor moves only past events that are stored and applied. An event is stored, posted and
 //! followed in one transaction, under its own key (transaction hash and number), so whoever hears it twice
-//! posts it once.
+//! posts it once. One that contradicts what we know of its escrow is stored with the reason and shown to
+//! ops: anybody may call the contract, and nobody may stop the index.
 //! Absent: guessing. Nothing here asks what we submitted; what the chain did is all that counts.
 
 use amana_adapters::stellar::{ChainEvent, Cursor, Effect, Heard};
@@ -18,7 +19,7 @@ use super::store::{Step, chain as rows, collection, escrow, payout, step};
 use super::{drive, float, post};
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::{Error, Fault, Result};
+use crate::error::{Code, Error, Fault, Refusal, Result};
 use crate::events::emit;
 
 /// Reads one page of events and applies it. `true` if there was anything.
@@ -47,8 +48,14 @@ pub async fn read_page(app: &App) -> Result<bool> {
     // A transaction an event: each takes its escrow's lock before the book's, as everybody does.
     for event in &page.events {
         let mut tx = app.db.begin().await?;
-        apply(&mut tx, app, event).await?;
-        tx.commit().await?;
+        match apply(&mut tx, app, event).await {
+            Ok(()) => tx.commit().await?,
+            Err(Error::Refused(why)) => {
+                drop(tx);
+                set_aside(app, event, &why.detail).await?;
+            }
+            Err(fault) => return Err(fault),
+        }
     }
     let mut tx = app.db.begin().await?;
     rows::move_cursor(&mut tx, contract, serde_json::to_value(&page.cursor)?, app.clock.now()).await?;
@@ -88,8 +95,9 @@ fn about(effect: &Effect) -> (&'static str, Option<&[u8; 32]>, i64) {
     }
 }
 
-/// Stores one event and does what follows from it.
-async fn apply(tx: &mut Tx, app: &App, event: &ChainEvent) -> Result<()> {
+/// Stores an event, with the reason if nothing follows from it. Gives the escrow it is about, if one of ours;
+/// `None` if it was stored before.
+async fn store(tx: &mut Tx, event: &ChainEvent, refused: Option<&str>) -> Result<Option<Option<EscrowRef>>> {
     let (kind, key, amount) = about(&event.what);
     let reference = match key {
         Some(key) => escrow::by_key(tx, key).await?,
@@ -104,10 +112,26 @@ async fn apply(tx: &mut Tx, app: &App, event: &ChainEvent) -> Result<()> {
         escrow: reference.as_ref().map(EscrowRef::as_str),
         amount,
         effect: serde_json::to_value(&event.what)?,
+        refused,
     };
-    if !rows::store_event(tx, said).await? {
-        return Ok(());
+    Ok(rows::store_event(tx, said).await?.then_some(reference))
+}
+
+/// Stores an event that does not fit, and says so.
+async fn set_aside(app: &App, event: &ChainEvent, why: &str) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    if let Some(Some(reference)) = store(&mut tx, event, Some(why)).await? {
+        let body = json!({ "tx_hash": event.tx_hash, "no": event.index, "kind": about(&event.what).0 });
+        let subject = format!("escrow/{reference}");
+        emit(&mut tx, app, super::WORKER, (&subject, "chain.contradicted"), body).await?;
     }
+    Ok(tx.commit().await?)
+}
+
+/// Stores one event and does what follows from it.
+async fn apply(tx: &mut Tx, app: &App, event: &ChainEvent) -> Result<()> {
+    let Some(reference) = store(tx, event, None).await? else { return Ok(()) };
+    let (kind, key, _) = about(&event.what);
     let Some(reference) = reference else {
         // The token's own mints and burns always come so, and count for the supply. An escrow that somebody
         // else made through our contract is recorded and reported, never posted.
@@ -142,13 +166,14 @@ async fn follow(
             let next = EscrowEvent::Minted(money.amount, event.closed_at);
             ("chain.minted", Some(transfer), receipt, Some(next))
         }
-        Effect::Released { to_payee, fee, .. } => {
+        Effect::Released { to_payee, fee, to, .. } => {
             let employee = state.employee().ok_or_else(|| nobody(reference))?;
             let fee = (*fee > 0).then(|| money(&terms.book, *fee)).transpose()?;
             let paid = money(&terms.book, *to_payee)?;
             let released = rules::released(intent, reference.clone(), employee, paid, fee);
             let transfer = post(tx, app, released).await?;
-            let surrender = format!("{}:{}", event.tx_hash, event.index);
+            // What went to an address of the payee's own is in nobody's vault: no phone is paid for it.
+            let surrender = to.is_none().then(|| format!("{}:{}", event.tx_hash, event.index));
             let next = EscrowEvent::Released { surrender, to_payee: *to_payee };
             ("chain.released", Some(transfer), None, Some(next))
         }
@@ -175,10 +200,12 @@ async fn follow(
     Ok(transfer)
 }
 
-fn money(book: &BookId, minor: i64) -> std::result::Result<Money, Fault> {
-    Money::new(book.asset(), minor).map_err(|bad| Fault::Stored(format!("the chain says {minor}: {bad}")))
+fn money(book: &BookId, minor: i64) -> std::result::Result<Money, Refusal> {
+    Money::new(book.asset(), minor)
+        .map_err(|bad| Refusal::new(Code::WrongState, format!("the chain says {minor}: {bad}")))
 }
 
-fn nobody(reference: &EscrowRef) -> Fault {
-    Fault::Stored(format!("the chain released {reference}, which names no employee here"))
+fn nobody(reference: &EscrowRef) -> Refusal {
+    let why = format!("the chain released {reference}, which names no employee here");
+    Refusal::new(Code::WrongState, why)
 }

@@ -19,7 +19,7 @@ use crate::db::Tx;
 use crate::error::{Code, Error, Fault, Refusal, Result};
 use crate::events::{Actor, emit};
 use crate::outbox;
-use crate::people::{self, PayoutMode};
+use crate::people;
 
 impl Flow for State {
     type Terms = Terms;
@@ -123,15 +123,12 @@ pub struct Surrender {
     pub claim: i64,
 }
 
-/// Starts the payout of what a release put into the vault. A person with an account of their own on chain was
-/// paid there: no payout. A claim below one whole unit waits as the employee's claim.
+/// Starts the payout of what a release put into the vault. A claim below one whole unit waits as the
+/// employee's claim.
 ///
 /// # Errors
 /// The database's or the ledger's fault; a float that is short is no error.
 pub async fn begin(tx: &mut Tx, app: &App, surrender: Surrender) -> Result<()> {
-    if people::payout_mode(tx, surrender.employee).await? != PayoutMode::Mobile {
-        return Ok(());
-    }
     let asset = surrender.book.asset();
     let Some(amount) = whole_units(asset, surrender.claim) else { return Ok(()) };
     let claim = Amount::new(surrender.claim).map_err(|_| Fault::Stored("a claim of nothing".into()))?;
@@ -202,6 +199,15 @@ pub async fn of_person(tx: &mut Tx, person: PartyId, most: i64) -> std::result::
     Ok(rows.into_iter().map(|(terms, state)| View { terms, state }).collect())
 }
 
+/// Whether the instruction is still to be sent: the rail may have spoken since it was queued.
+///
+/// # Errors
+/// No such payout, or the database's.
+pub async fn is_to_be_sent(tx: &mut Tx, reference: &str) -> Result<bool> {
+    let (_, state) = State::load(tx, reference).await?;
+    Ok(matches!(state, State::Sending { .. }))
+}
+
 /// What the rail is to be told, if the beneficiary has a number.
 ///
 /// # Errors
@@ -210,6 +216,15 @@ pub async fn order(tx: &mut Tx, app: &App, reference: &str) -> Result<Option<Pay
     let (terms, _) = State::load(tx, reference).await?;
     let phone = people::phone(tx, app, terms.beneficiary).await?;
     Ok(phone.map(|phone| PayoutOrder { phone, money: terms.amount, reference: terms.reference }))
+}
+
+/// It is time to try to set the money aside again.
+///
+/// # Errors
+/// No such payout, or the database's.
+pub async fn start(tx: &mut Tx, app: &App, reference: &str) -> Result<()> {
+    drive::<State>(tx, app, reference, Event::Start).await?;
+    Ok(())
 }
 
 /// Something happened in talking to the rail: it is written down and the flow goes on.

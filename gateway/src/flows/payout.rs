@@ -40,6 +40,8 @@ pub enum State {
         hold: TransferId,
         /// How often it was surely or possibly sent.
         sends: u32,
+        /// How often since then it surely was not.
+        waits: u32,
     },
     /// The rail has it.
     Accepted {
@@ -243,27 +245,31 @@ impl State {
         Ok(match (self, event) {
             (Self::Due { short }, Start) => (Self::Due { short }, vec![Hold]),
             (Self::Due { .. }, Held(hold)) => {
-                (Self::Sending { hold, sends: 0 }, vec![Emit("payout.held"), Send { delay_s: 0 }])
+                (Self::Sending { hold, sends: 0, waits: 0 }, vec![Emit("payout.held"), Send { delay_s: 0 }])
             }
-            // The float cannot carry it now. The claim stays; it is tried again.
-            (Self::Due { .. }, Short(why)) => {
-                let commands = vec![Emit("payout.waiting_for_float"), StartLater { delay_s: FLOAT_WAIT_S }];
+            // The float cannot carry it now. The claim stays; it is tried again, and said once.
+            (Self::Due { short }, Short(why)) => {
+                let mut commands = vec![StartLater { delay_s: FLOAT_WAIT_S }];
+                if short.is_none() {
+                    commands.push(Emit("payout.waiting_for_float"));
+                }
                 (Self::Due { short: Some(why) }, commands)
             }
             // No connection was made, so nothing can have been paid: the same instruction may go again.
-            (Self::Sending { hold, sends }, Sent(Outcome::NotSent { .. })) => {
-                (Self::Sending { hold, sends }, vec![Send { delay_s: patience(sends) }])
+            (Self::Sending { hold, sends, waits }, Sent(Outcome::NotSent { .. })) => {
+                let again = vec![Send { delay_s: patience(waits) }];
+                (Self::Sending { hold, sends, waits: waits + 1 }, again)
             }
-            (Self::Sending { hold, sends }, Sent(Outcome::Done(status))) => {
+            (Self::Sending { hold, sends, .. }, Sent(Outcome::Done(status))) => {
                 return Self::Unknown { hold, asks: 0, sends: sends + 1 }.heard(status, true);
             }
             // Refused at the door on the first try: the rail never took it.
-            (Self::Sending { hold, sends: 0 }, Sent(Outcome::Refused { code, reason })) => {
+            (Self::Sending { hold, sends: 0, .. }, Sent(Outcome::Refused { code, reason })) => {
                 let reason = format!("{code}: {reason}");
                 (Self::Failed { reason }, vec![Void(hold), Emit("payout.failed")])
             }
             // The answer was lost, or an earlier send may have been taken: ask, never send again on a guess.
-            (Self::Sending { hold, sends }, Sent(_)) => {
+            (Self::Sending { hold, sends, .. }, Sent(_)) => {
                 let commands = vec![Emit("payout.unknown"), Ask { delay_s: patience(0) }];
                 (Self::Unknown { hold, asks: 0, sends: sends + 1 }, commands)
             }
@@ -275,7 +281,10 @@ impl State {
             (Self::Unknown { hold, asks, sends }, Answered(Outcome::Done(None)))
                 if asks + 1 >= NEVER_HEARD =>
             {
-                (Self::Sending { hold, sends }, vec![Emit("payout.sent_again"), Send { delay_s: 0 }])
+                (
+                    Self::Sending { hold, sends, waits: 0 },
+                    vec![Emit("payout.sent_again"), Send { delay_s: 0 }],
+                )
             }
             // No answer, or "unknown reference": proves nothing.
             (state, Answered(_)) => state.ask_again(),
@@ -283,9 +292,10 @@ impl State {
             (state, Told(status)) => return state.heard(status, false),
             (Self::Failed { .. } | Self::Due { .. }, Retry) => (Self::Due { short: None }, vec![Hold]),
             // An operator may have the same reference sent again: the rail pays one reference once.
-            (Self::Unknown { hold, sends, .. }, Retry) => {
-                (Self::Sending { hold, sends }, vec![Emit("payout.sent_again"), Send { delay_s: 0 }])
-            }
+            (Self::Unknown { hold, sends, .. }, Retry) => (
+                Self::Sending { hold, sends, waits: 0 },
+                vec![Emit("payout.sent_again"), Send { delay_s: 0 }],
+            ),
             // The rail paid after it had said "failed": the money is gone, so the claim is taken after all.
             (Self::Recovering { paid }, Start) => (Self::Recovering { paid }, vec![Hold]),
             (Self::Recovering { paid }, Held(hold)) => {

@@ -135,6 +135,17 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
             next_action: "reach the person another way",
         });
     }
+    for event in chain::misfits(tx, before, most).await? {
+        all.push(Failure {
+            id: Uuid::nil(),
+            kind: "chain",
+            subject: event.tx_hash,
+            what: event.kind,
+            reason: Some(event.refused),
+            since: event.closed_at,
+            next_action: "find out who did this on chain; nothing was posted for it",
+        });
+    }
     for wish in chain::refused(tx, before, most).await? {
         all.push(Failure {
             id: wish.id,
@@ -142,7 +153,7 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
             subject: wish.escrow,
             what: wish.key,
             reason: wish.reason,
-            since: wish.done_at,
+            since: wish.since,
             next_action: "read the escrow on chain; its later steps wait behind this one",
         });
     }
@@ -154,7 +165,7 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
             next_action: match payout.status.as_str() {
                 "failed" => "correct what the rail objects to, then retry it",
                 "unknown" => "wait for the rail; if its statement shows nothing, retry it",
-                _ => "move money into the payout rail's float",
+                _ => "move money into the payout rail's float, or see why the rail cannot be reached",
             },
             what: payout.status,
             reason: payout.reason,

@@ -57,7 +57,7 @@ pub struct DepositView {
 /// A transaction sent to the chain.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AttemptView {
-    /// What it was to do: `fund:RECEIPT`.
+    /// What it was to do: `fund:mpesa:600111:RECEIPT`.
     pub wish: String,
     /// Which try.
     pub no: i32,
@@ -73,7 +73,7 @@ pub struct AttemptView {
 /// An exchange with the payout rail.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ExchangeView {
-    /// `send`, `ask`, `news`, `start`.
+    /// `send`, `ask`, `news`.
     pub kind: String,
     /// When.
     pub at: DateTime<Utc>,

@@ -5,7 +5,7 @@
 use amana_adapters::port::Outcome;
 
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Fault, Result};
 use crate::flows::pay;
 use crate::flows::payout::Event;
 use crate::outbox::{self, Message};
@@ -35,7 +35,15 @@ pub async fn next(app: &App) -> Result<bool> {
 
 async fn say_sms(app: &App, message: &Message) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    let (to, text) = message.text(&mut tx, app).await?;
+    let (to, text) = match message.text(&mut tx, app).await {
+        Ok(text) => text,
+        // Its person was forgotten, or the row is spoilt: it never opens again, and others wait behind it.
+        Err(fault @ (Fault::Sealed(_) | Fault::Stored(_))) => {
+            outbox::done(&mut tx, app, message.id, ("dead", Some(&fault.to_string()))).await?;
+            return Ok(tx.commit().await?);
+        }
+        Err(fault) => return Err(fault.into()),
+    };
     drop(tx);
     let (outcome, reason) = match app.sms.send(&to, &text, &message.id.to_string()).await {
         Outcome::Done(_) => ("done", None),
@@ -55,6 +63,10 @@ async fn say_sms(app: &App, message: &Message) -> Result<()> {
 /// may have it, and it counts as sent with the answer lost.
 async fn send_payout(app: &App, message: &Message) -> Result<()> {
     let mut tx = app.db.begin().await?;
+    if !pay::is_to_be_sent(&mut tx, &message.subject).await? {
+        outbox::done(&mut tx, app, message.id, ("done", Some("the rail has spoken meanwhile"))).await?;
+        return Ok(tx.commit().await?);
+    }
     let order = pay::order(&mut tx, app, &message.subject).await?;
     drop(tx);
     let sent = match (message.attempts, order) {
@@ -78,7 +90,7 @@ async fn ask_payout(app: &App, message: &Message) -> Result<()> {
 
 async fn start_payout(app: &App, message: &Message) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    pay::happened(&mut tx, app, &message.subject, ("start", Event::Start)).await?;
+    pay::start(&mut tx, app, &message.subject).await?;
     outbox::done(&mut tx, app, message.id, ("done", None)).await?;
     Ok(tx.commit().await?)
 }

@@ -60,7 +60,7 @@ fn sends(commands: &[Command]) -> usize {
 
 #[test]
 fn silence_frees_nothing_and_sends_nothing() {
-    let start = State::Sending { hold: hold(), sends: 0 };
+    let start = State::Sending { hold: hold(), sends: 0, waits: 0 };
     let lost = || Outcome::Unknown { why: "no answer".into() };
     let mut events = vec![Event::Sent(lost())];
     events.extend((0..20).map(|_| Event::Answered(Outcome::Unknown { why: "no answer".into() })));
@@ -139,4 +139,32 @@ fn a_short_float_waits_and_tries_again() {
     let (state, commands) = go(due, vec![Event::Start, Event::Short("float is short".into())]);
     assert_eq!(state, State::Due { short: Some("float is short".into()) });
     assert!(commands.contains(&Command::StartLater { delay_s: FLOAT_WAIT_S }));
+}
+
+#[test]
+fn a_float_that_stays_short_is_said_once() {
+    let short = || Event::Short("float is short".into());
+    let (state, commands) = go(State::Due { short: None }, vec![short(), Event::Start, short(), short()]);
+    let said = commands.iter().filter(|command| matches!(command, Command::Emit(_))).count();
+    assert_eq!(said, 1);
+    let (_, commands) = go(state, vec![Event::Retry, short()]);
+    assert!(commands.contains(&Command::Emit("payout.waiting_for_float")), "somebody asked");
+}
+
+#[test]
+fn a_rail_that_cannot_be_reached_is_tried_ever_more_rarely() {
+    let start = State::Sending { hold: hold(), sends: 0, waits: 0 };
+    let down = || Event::Sent(Outcome::NotSent { why: "no connection".into() });
+    let (state, commands) = go(start, (0..20).map(|_| down()).collect());
+    let waited = commands.iter().map(|command| match command {
+        Command::Send { delay_s } => *delay_s,
+        other => panic!("{other:?}"),
+    });
+    let waited: Vec<u32> = waited.collect();
+    assert_eq!((waited.first(), waited.last()), (Some(&5), Some(&3600)));
+    assert!(waited.is_sorted());
+    // It was never sent, so a refusal is still a definite one.
+    let no = Outcome::Refused { code: "400".into(), reason: "no such number".into() };
+    let (state, commands) = go(state, vec![Event::Sent(no)]);
+    assert_eq!((state.word(), frees(&commands)), ("failed", true));
 }

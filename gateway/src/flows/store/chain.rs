@@ -142,15 +142,17 @@ pub async fn open_attempt(tx: &mut Tx, intent: Uuid) -> Result<Option<Attempt>, 
     .await?)
 }
 
-/// A channel account that carries no open attempt; its row is locked until the transaction ends.
+/// One of these channel accounts that carries no open attempt. Ours alone: another process may have others,
+/// and one that was taken out of the configuration is known for ever.
 ///
 /// # Errors
 /// The database's.
-pub async fn free_channel(tx: &mut Tx) -> Result<Option<String>, Fault> {
+pub async fn free_channel(tx: &mut Tx, ours: &[String]) -> Result<Option<String>, Fault> {
     Ok(sqlx::query_scalar!(
-        "select address from chain.channel c
-         where not exists (select 1 from chain.attempt a where a.channel = c.address and a.status = 'open')
-         order by address limit 1 for update skip locked"
+        "select address from chain.channel c where address = any($1)
+         and not exists (select 1 from chain.attempt a where a.channel = c.address and a.status = 'open')
+         order by address limit 1",
+        ours
     )
     .fetch_optional(&mut **tx)
     .await?)
@@ -342,6 +344,8 @@ pub struct Said<'a> {
     pub amount: i64,
     /// All of it.
     pub effect: serde_json::Value,
+    /// Why nothing follows from it, if something should have.
+    pub refused: Option<&'a str>,
 }
 
 /// Stores an event; `false` if it was stored before.
@@ -350,8 +354,8 @@ pub struct Said<'a> {
 /// The database's.
 pub async fn store_event(tx: &mut Tx, said: Said<'_>) -> Result<bool, Fault> {
     let done = sqlx::query!(
-        "insert into chain.event (tx_hash, no, ledger, closed_at, kind, escrow, amount, effect)
-         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+        "insert into chain.event (tx_hash, no, ledger, closed_at, kind, escrow, amount, effect, refused)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
         said.tx_hash,
         said.no,
         said.ledger,
@@ -359,7 +363,8 @@ pub async fn store_event(tx: &mut Tx, said: Said<'_>) -> Result<bool, Fault> {
         said.kind,
         said.escrow,
         said.amount,
-        said.effect
+        said.effect,
+        said.refused
     )
     .execute(&mut **tx)
     .await?;
@@ -428,7 +433,39 @@ pub async fn outside(
     .await?)
 }
 
-/// A wish the contract refused.
+/// What the chain did to an escrow of ours that does not fit what we know of it.
+#[derive(Debug, Clone)]
+pub struct Misfit {
+    /// The transaction.
+    pub tx_hash: String,
+    /// What, in one word.
+    pub kind: String,
+    /// When its ledger closed.
+    pub closed_at: DateTime<Utc>,
+    /// Why nothing follows from it.
+    pub refused: String,
+}
+
+/// The events from which nothing could follow, newest first, before `before`.
+///
+/// # Errors
+/// The database's.
+pub async fn misfits(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<Vec<Misfit>, Fault> {
+    Ok(sqlx::query_as!(
+        Misfit,
+        r#"select tx_hash, kind, closed_at, refused as "refused!" from chain.event
+           where refused is not null and closed_at < $1 order by closed_at desc limit $2"#,
+        before,
+        most
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// After so many steps a wish that is still open is shown to ops. The usual one takes three or four.
+const MANY_TRIES: i32 = 20;
+
+/// A wish the contract refused, or one that gets nowhere.
 #[derive(Debug, Clone)]
 pub struct Refused {
     /// The wish.
@@ -437,23 +474,26 @@ pub struct Refused {
     pub key: String,
     /// The escrow it is about, whose later wishes wait behind it.
     pub escrow: String,
-    /// When it was refused.
-    pub done_at: DateTime<Utc>,
+    /// When it was refused, or else wished.
+    pub since: DateTime<Utc>,
     /// Why.
     pub reason: Option<String>,
 }
 
-/// The wishes the contract refused, newest first, refused before `before`.
+/// The wishes the contract refused and those that get nowhere, newest first, before `before`.
 ///
 /// # Errors
 /// The database's.
 pub async fn refused(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<Vec<Refused>, Fault> {
     Ok(sqlx::query_as!(
         Refused,
-        r#"select id, key, escrow, done_at as "done_at!", reason from chain.intent
-           where status = 'refused' and done_at < $1 order by done_at desc limit $2"#,
+        r#"select id, key, escrow, coalesce(done_at, created_at) as "since!", reason from chain.intent
+           where (status = 'refused' or status = 'open' and tries >= $3)
+             and coalesce(done_at, created_at) < $1
+           order by coalesce(done_at, created_at) desc limit $2"#,
         before,
-        most
+        most,
+        MANY_TRIES
     )
     .fetch_all(&mut **tx)
     .await?)

@@ -219,8 +219,8 @@ pub struct Attempt {
 pub async fn note(tx: &mut Tx, reference: &str, attempt: Attempt) -> Result<(), Fault> {
     sqlx::query!(
         "insert into flow.payout_attempt (payout, no, kind, at, answer, detail)
-         select p.id, 1 + (select count(*) from flow.payout_attempt a where a.payout = p.id)::int, $2, $3,
-         $4, $5
+         select p.id, 1 + coalesce((select max(no) from flow.payout_attempt a where a.payout = p.id), 0),
+             $2, $3, $4, $5
          from flow.payout p where p.reference = $1",
         reference,
         attempt.kind,
@@ -263,7 +263,8 @@ pub struct Troubled {
     pub reason: Option<String>,
 }
 
-/// The payouts that failed, are unknown, or wait for float, newest first, since before `before`.
+/// The payouts that failed, are unknown, wait for float or cannot be sent, newest first, since before
+/// `before`.
 ///
 /// # Errors
 /// The database's.
@@ -272,7 +273,8 @@ pub async fn troubled(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<V
         Troubled,
         "select id, reference, status, updated_at, coalesce(state ->> 'reason', state ->> 'short') as reason
          from flow.payout
-         where (status in ('failed', 'unknown') or state ->> 'short' is not null) and updated_at < $1
+         where (status in ('failed', 'unknown') or state ->> 'short' is not null
+                or (state ->> 'waits')::int >= 5) and updated_at < $1
          order by updated_at desc limit $2",
         before,
         most

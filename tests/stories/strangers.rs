@@ -1,0 +1,171 @@
+//! One row that does not fit stops nobody else: a channel of yesterday, a text to somebody forgotten, a
+//! stranger on the chain, a rail that speaks before it is spoken to.
+
+use amana_adapters::port::{Outcome, PayoutState, PayoutStatus};
+use amana_adapters::stellar::{ChainOp, Keypair};
+use amana_gateway::app::App;
+use amana_gateway::db::Db;
+use amana_gateway::events::Actor;
+use amana_gateway::flows::escrow::Status;
+use amana_gateway::flows::{chain, index, pay};
+use amana_gateway::people::{self, Role};
+use amana_gateway::worker::{self, judge};
+use amana_gateway::{outbox, recon};
+use amana_ledger::id::{EscrowRef, PartyId};
+use amana_tests::story::payment;
+use amana_tests::world::World;
+use chrono::{DateTime, TimeDelta, Utc};
+
+const EMPLOYEE: &str = "0722345126";
+
+async fn employer(world: &World) -> PartyId {
+    world.person(Role::Employer, "0733345126").await
+}
+
+/// A funded job with an employee on it.
+async fn working(world: &World, amount: &str) -> (PartyId, EscrowRef) {
+    world.capital().await;
+    let employer = employer(world).await;
+    let employee = world.person(Role::Employee, EMPLOYEE).await;
+    let reference = world.open(&world.app, employer, amount).await.unwrap();
+    world.hear(&world.app, &payment(world, "UKK81XQ4Z1", reference.as_str(), amount)).await.unwrap();
+    world.settle().await;
+    world.assign(&world.app, &reference, employee).await.unwrap();
+    world.settle().await;
+    (employee, reference)
+}
+
+async fn run(world: &World, sql: &'static str) {
+    sqlx::query(sql).execute(&world.database.owner).await.unwrap();
+}
+
+async fn failures(world: &World) -> Vec<recon::Failure> {
+    let mut tx = world.app.db.begin().await.unwrap();
+    recon::failures(&mut tx, &world.app, DateTime::<Utc>::MAX_UTC, 50).await.unwrap()
+}
+
+/// The same gateway with another secret for the operator.
+fn with_operator(world: &World, operator: Keypair) -> App {
+    let mut config = world.app.config.clone();
+    config.stellar.operator = operator;
+    let db = Db::from_pool(world.database.app.clone());
+    App::wire(config, db, world.clock.clone(), world.dice.clone()).unwrap()
+}
+
+#[tokio::test]
+async fn a_channel_taken_out_of_the_configuration_holds_nobody_up() {
+    let world = World::new().await;
+    run(&world, "insert into chain.channel (address) values ('GAAAAAAAAAAAAAAAAAAAAAAA')").await;
+    let employer = employer(&world).await;
+    let reference = world.open(&world.app, employer, "100.00").await.unwrap();
+    world.settle().await;
+    assert_eq!(world.chain_events(&reference, "created").await, 1);
+}
+
+#[tokio::test]
+async fn what_was_done_on_chain_behind_our_back_stops_nobody_else() {
+    let world = World::new().await;
+    let employer = employer(&world).await;
+    let ours = world.open(&world.app, employer, "100.00").await.unwrap();
+    let other = world.open(&world.app, employer, "200.00").await.unwrap();
+    world.settle().await;
+    let channel = &world.app.channels[0];
+    let sequence = world.app.chain.sequence(&channel.address()).await.unwrap().unwrap();
+    let cancel = ChainOp::Cancel { key: ours.key() };
+    let Outcome::Done(built) = world.app.chain.build(&cancel, channel, sequence + 1).await else {
+        panic!("it builds");
+    };
+    world.app.chain.send(&built.envelope_xdr).await;
+    world.hear(&world.app, &payment(&world, "UKK81XQ4Z2", other.as_str(), "200.00")).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.state(&other).await.status(), Status::Funded);
+    assert_eq!(world.state(&ours).await.status(), Status::PendingDeposit, "nothing is guessed");
+    assert_eq!(world.chain_events(&ours, "cancelled").await, 1, "it is kept");
+    let listed = failures(&world).await;
+    let shown = listed.iter().find(|failure| failure.what == "cancelled").expect("ops see it");
+    assert_eq!(shown.subject, built.hash);
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn a_text_to_somebody_forgotten_holds_nobody_up() {
+    let world = World::new().await;
+    let employer = employer(&world).await;
+    let gone = world.person(Role::Employee, EMPLOYEE).await;
+    let mut tx = world.app.db.begin().await.unwrap();
+    outbox::sms_to_party(&mut tx, &world.app, gone, "hello").await.unwrap();
+    people::forget(&mut tx, &world.app, Actor::Worker, gone).await.unwrap();
+    outbox::sms_to_party(&mut tx, &world.app, employer, "hello").await.unwrap();
+    tx.commit().await.unwrap();
+    world.settle().await;
+    assert_eq!(world.texts_to("0733345126"), ["hello"]);
+    assert!(world.texts_to(EMPLOYEE).is_empty());
+    assert!(failures(&world).await.iter().any(|failure| failure.kind == "message"));
+}
+
+#[tokio::test]
+async fn a_payout_the_rail_has_spoken_about_is_not_sent() {
+    let world = World::new().await;
+    let (employee, reference) = working(&world, "500.00").await;
+    world.complete(&world.app, &reference).await.unwrap();
+    // Everything but saying it: the instruction waits in the outbox.
+    let app = &*world.app;
+    while judge::next(app).await.unwrap()
+        || chain::step(app).await.unwrap()
+        || index::read_page(app).await.unwrap()
+    {}
+    let mut tx = app.db.begin().await.unwrap();
+    let payout = pay::of_escrow(&mut tx, &reference).await.unwrap().remove(0);
+    let status = PayoutStatus {
+        reference: payout.terms.reference,
+        provider_id: Some("INT1".into()),
+        state: PayoutState::Completed,
+        money: None,
+        fee: None,
+        reason: None,
+    };
+    pay::told(&mut tx, app, status).await.unwrap();
+    tx.commit().await.unwrap();
+    world.wait(TimeDelta::seconds(100)).await;
+    assert!(world.rail.payouts().is_empty(), "sent after all");
+    assert_eq!(world.balance(&format!("employee:{employee}")).await, "0.00");
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn who_is_paid_how_is_settled_when_they_are_assigned() {
+    let world = World::new().await;
+    let (employee, reference) = working(&world, "500.00").await;
+    run(
+        &world,
+        "update people.person set payout_mode = 'stellar', stellar_account_id = 'G' where role = 'employee'",
+    )
+    .await;
+    world.complete(&world.app, &reference).await.unwrap();
+    world.settle().await;
+    for _ in 0..4 {
+        world.rail.quiet().await;
+        world.wait(TimeDelta::seconds(100)).await;
+    }
+    assert_eq!(world.rail.payouts().len(), 1, "the vault's money goes to the phone it was promised to");
+    assert_eq!(world.balance(&format!("employee:{employee}")).await, "0.00");
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_told_at_the_start_and_loses_no_wish() {
+    let world = World::new().await;
+    worker::fits(&world.app).await.unwrap();
+    let wrong = with_operator(&world, world.app.config.stellar.delegate.clone());
+    let why = worker::fits(&wrong).await.unwrap_err().to_string();
+    assert!(why.contains("operator"), "{why}");
+    let employer = employer(&world).await;
+    let reference = world.open(&world.app, employer, "100.00").await.unwrap();
+    world.settle().await;
+    world.hear(&world.app, &payment(&world, "UKK81XQ4Z3", reference.as_str(), "100.00")).await.unwrap();
+    worker::run_until_idle(&wrong).await.unwrap();
+    assert_eq!(world.state(&reference).await.status(), Status::PendingDeposit);
+    world.wait(TimeDelta::seconds(300)).await;
+    assert_eq!(world.state(&reference).await.status(), Status::Funded, "carried out with the right key");
+    world.sound().await;
+}
