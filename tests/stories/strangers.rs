@@ -52,6 +52,42 @@ fn with_operator(world: &World, operator: Keypair) -> App {
     App::wire(config, db, world.clock.clone(), world.dice.clone()).unwrap()
 }
 
+/// Somebody calls the contract, and not through the flows. Gives the transaction's hash.
+async fn on_chain(world: &World, op: ChainOp) -> String {
+    let channel = &world.app.channels[0];
+    let sequence = world.app.chain.sequence(&channel.address()).await.unwrap().unwrap();
+    let Outcome::Done(built) = world.app.chain.build(&op, channel, sequence + 1).await else {
+        panic!("it builds");
+    };
+    world.app.chain.send(&built.envelope_xdr).await;
+    built.hash
+}
+
+#[tokio::test]
+async fn anybody_may_have_an_expired_escrow_refunded_and_the_books_follow() {
+    let world = World::new().await;
+    let (employee, reference) = working(&world, "500.00").await;
+    // In steps: the network forgets its events after a week, and shows ten thousand ledgers a page.
+    for _ in 0..31 {
+        world.clock.advance(TimeDelta::days(6));
+        for _ in 0..11 {
+            index::read_page(&world.app).await.unwrap();
+        }
+    }
+    on_chain(&world, ChainOp::Refund { key: reference.key() }).await;
+    // The employer says "done" before the index has read it: that release comes to nothing.
+    world.complete(&world.app, &reference).await.unwrap();
+    world.settle().await;
+    world.wait(TimeDelta::seconds(100)).await;
+    assert_eq!(world.state(&reference).await.status(), Status::Refunded);
+    assert_eq!(world.balance(&format!("escrow:{reference}")).await, "0.00");
+    assert_eq!(world.balance(&format!("employee:{employee}")).await, "0.00");
+    assert_eq!(world.balance("onchain:supply").await, "0.00", "the vault is burned");
+    assert!(world.rail.payouts().is_empty());
+    assert!(failures(&world).await.iter().any(|failure| failure.what.starts_with("release")));
+    world.sound().await;
+}
+
 #[tokio::test]
 async fn a_channel_taken_out_of_the_configuration_holds_nobody_up() {
     let world = World::new().await;
@@ -69,13 +105,7 @@ async fn what_was_done_on_chain_behind_our_back_stops_nobody_else() {
     let ours = world.open(&world.app, employer, "100.00").await.unwrap();
     let other = world.open(&world.app, employer, "200.00").await.unwrap();
     world.settle().await;
-    let channel = &world.app.channels[0];
-    let sequence = world.app.chain.sequence(&channel.address()).await.unwrap().unwrap();
-    let cancel = ChainOp::Cancel { key: ours.key() };
-    let Outcome::Done(built) = world.app.chain.build(&cancel, channel, sequence + 1).await else {
-        panic!("it builds");
-    };
-    world.app.chain.send(&built.envelope_xdr).await;
+    let hash = on_chain(&world, ChainOp::Cancel { key: ours.key() }).await;
     world.hear(&world.app, &payment(&world, "UKK81XQ4Z2", other.as_str(), "200.00")).await.unwrap();
     world.settle().await;
     assert_eq!(world.state(&other).await.status(), Status::Funded);
@@ -83,7 +113,7 @@ async fn what_was_done_on_chain_behind_our_back_stops_nobody_else() {
     assert_eq!(world.chain_events(&ours, "cancelled").await, 1, "it is kept");
     let listed = failures(&world).await;
     let shown = listed.iter().find(|failure| failure.what == "cancelled").expect("ops see it");
-    assert_eq!(shown.subject, built.hash);
+    assert_eq!(shown.subject, hash);
     world.sound().await;
 }
 

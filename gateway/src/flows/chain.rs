@@ -172,7 +172,7 @@ async fn conclude(app: &App, intent: &Intent, attempt: &Attempt, next: Next) -> 
 
 /// The call was refused before anything was sent. What looks done is done if the contract shows it. A no of
 /// the token, of the host or of our own keys is about how things stand around the escrow, and passes when
-/// that is put right. Any other no of the contract's needs a person, and the escrow's later wishes wait.
+/// that is put right. Any other no of the contract's needs a person.
 async fn refused(app: &App, intent: &Intent, op: &ChainOp, (code, reason): (&str, &str)) -> Result<()> {
     let now = app.clock.now();
     if op.looks_done(code) {

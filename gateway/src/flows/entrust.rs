@@ -65,6 +65,7 @@ async fn ask_chain(tx: &mut Tx, app: &App, terms: &Terms, wish: Wish) -> Result<
             ("assign", ChainOp::Assign { key, payee: pseudonym(person), to })
         }
         Wish::Release { to_payee, fee } => ("release", ChainOp::Release { key, to_payee, fee }),
+        Wish::Burn(vault) => ("burn", ChainOp::Burn { key, amount: vault, vault_before: vault.minor() }),
         Wish::Cancel => ("cancel", ChainOp::Cancel { key }),
     };
     chain_store::wish(tx, app, &terms.reference, &format!("{name}:{}", terms.reference), &op).await?;

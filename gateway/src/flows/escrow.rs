@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   Open ──Booked/Minted──▶ Funded ──Complete──▶ Releasing ──Released──▶ Released
+//!     │                        └──────Refunded──────┴──▶ Refunded
 //!     └────Cancel──▶ Cancelling ──Cancelled──▶ Cancelled
 //! ```
 //!
@@ -52,6 +53,8 @@ pub enum State {
         /// When it was funded.
         at: DateTime<Utc>,
     },
+    /// The chain gave it back, as anybody may ask once it expired; the money is the employer's own again.
+    Refunded,
     /// Withdrawn by the employer before anything was booked; the chain has to hear it.
     Cancelling,
     /// The chain cancelled it.
@@ -126,6 +129,8 @@ pub enum Event {
         /// What the employee got, minor units.
         to_payee: i64,
     },
+    /// The chain gave it back: this much lies in the vault, to be burned.
+    Refunded(Amount),
     /// The employer withdraws it.
     Cancel,
     /// The chain cancelled it.
@@ -158,6 +163,7 @@ pub enum Command {
 pub enum Wish {
     Assign(PartyId),
     Release { to_payee: i64, fee: i64 },
+    Burn(Amount),
     Cancel,
 }
 
@@ -171,6 +177,7 @@ impl State {
             Self::Funded { employee: Some(_), .. } => Status::InProgress,
             Self::Releasing { .. } => Status::Completed,
             Self::Released { .. } => Status::Released,
+            Self::Refunded => Status::Refunded,
             Self::Cancelling | Self::Cancelled => Status::Cancelled,
         }
     }
@@ -180,7 +187,7 @@ impl State {
         match self {
             Self::Open { employee, .. } | Self::Funded { employee, .. } => *employee,
             Self::Releasing { employee, .. } | Self::Released { employee, .. } => Some(*employee),
-            Self::Cancelling | Self::Cancelled => None,
+            Self::Refunded | Self::Cancelling | Self::Cancelled => None,
         }
     }
 
@@ -188,7 +195,7 @@ impl State {
     pub fn funded_at(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Funded { at, .. } | Self::Releasing { at, .. } | Self::Released { at, .. } => Some(*at),
-            Self::Open { .. } | Self::Cancelling | Self::Cancelled => None,
+            Self::Open { .. } | Self::Refunded | Self::Cancelling | Self::Cancelled => None,
         }
     }
 
@@ -274,6 +281,10 @@ impl State {
                 let commands = std::iter::once(Emit("escrow.released")).chain(pay).collect();
                 (Self::Released { employee, at }, commands)
             }
+            // A release that was on its way finds nothing to release.
+            (Self::Funded { .. } | Self::Releasing { .. }, Event::Refunded(vault)) => {
+                (Self::Refunded, vec![Emit("escrow.refunded"), Chain(Wish::Burn(vault))])
+            }
             // Withdrawn while nobody has paid anything.
             (Self::Open { booked: 0, employee: None, .. }, Event::Cancel) => {
                 (Self::Cancelling, vec![Emit("job.cancelled"), Chain(Wish::Cancel)])
@@ -296,6 +307,7 @@ impl Event {
             Self::Assign(_) => "assign",
             Self::Complete { .. } => "complete",
             Self::Released { .. } => "a release",
+            Self::Refunded(_) => "a refund",
             Self::Cancel => "cancel",
             Self::Cancelled => "a cancellation",
         }
@@ -350,6 +362,7 @@ mod tests {
             ("working", State::Funded { employee: worker, at: at() }),
             ("releasing", State::Releasing { employee: employee(), at: at() }),
             ("released", State::Released { employee: employee(), at: at() }),
+            ("refunded", State::Refunded),
             ("cancelling", State::Cancelling),
             ("cancelled", State::Cancelled),
         ]
@@ -362,6 +375,7 @@ mod tests {
             ("assign", Event::Assign(employee())),
             ("complete", Event::Complete { fee: 0 }),
             ("released", Event::Released { surrender: Some("hash:0".into()), to_payee: WHOLE }),
+            ("refunded", Event::Refunded(part(WHOLE))),
             ("cancel", Event::Cancel),
             ("cancelled", Event::Cancelled),
         ]
@@ -376,8 +390,11 @@ mod tests {
             "named booked",
             "booked minted",
             "funded assign",
+            "funded refunded",
             "working complete",
+            "working refunded",
             "releasing released",
+            "releasing refunded",
             "cancelling cancelled",
         ];
         let terms = terms();

@@ -177,6 +177,12 @@ async fn follow(
             let next = EscrowEvent::Released { surrender, to_payee: *to_payee };
             ("chain.released", Some(transfer), None, Some(next))
         }
+        Effect::Refunded { vault, .. } => {
+            let money = money(&terms.book, *vault)?;
+            let refunded = rules::refunded(intent, reference.clone(), terms.employer, money);
+            let transfer = post(tx, app, refunded).await?;
+            ("chain.refunded", Some(transfer), None, Some(EscrowEvent::Refunded(money.amount)))
+        }
         Effect::Burned { amount, .. } => {
             let transfer = post(tx, app, rules::burn_final(intent, money(&terms.book, *amount)?)).await?;
             ("chain.burned", Some(transfer), None, None)

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Fault, Result};
-use crate::flows::store::{chain, collection, payout};
+use crate::flows::store::{collection, odd, payout};
 use crate::privacy::Sealed;
 use crate::{inbox, outbox};
 
@@ -108,20 +108,20 @@ pub struct Failure {
 /// A fault.
 pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) -> Result<Vec<Failure>> {
     let mut all = outside(tx, app, before, most).await?;
-    for odd in inbox::odd(tx, before, most).await? {
+    for heard in inbox::odd(tx, before, most).await? {
         all.push(Failure {
-            id: odd.id,
+            id: heard.id,
             kind: "callback",
-            subject: odd.subject.unwrap_or(odd.source),
-            next_action: match odd.verdict.as_str() {
+            subject: heard.subject.unwrap_or(heard.source),
+            next_action: match heard.verdict.as_str() {
                 "wrong_shortcode" => "find out who registered our address for that shortcode",
                 "unknown_payout" => "ask the rail which payout it means",
                 "stuck" => "read the log: judging it fails each time",
                 _ => "compare it with the rail's statement",
             },
-            what: odd.verdict,
-            reason: odd.reason,
-            since: odd.heard_at,
+            what: heard.verdict,
+            reason: heard.reason,
+            since: heard.heard_at,
         });
     }
     for dead in outbox::dead(tx, before, most).await? {
@@ -135,7 +135,7 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
             next_action: "reach the person another way",
         });
     }
-    for event in chain::misfits(tx, before, most).await? {
+    for event in odd::misfits(tx, before, most).await? {
         all.push(Failure {
             id: Uuid::nil(),
             kind: "chain",
@@ -146,7 +146,7 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
             next_action: "find out who did this on chain; nothing was posted for it",
         });
     }
-    for wish in chain::refused(tx, before, most).await? {
+    for wish in odd::refused(tx, before, most).await? {
         all.push(Failure {
             id: wish.id,
             kind: "chain",
@@ -154,7 +154,7 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
             what: wish.key,
             reason: wish.reason,
             since: wish.since,
-            next_action: "read the escrow on chain; its later steps wait behind this one",
+            next_action: "read the escrow on chain and in its trace",
         });
     }
     for payout in payout::troubled(tx, before, most).await? {
@@ -188,7 +188,7 @@ async fn outside(
     let network = app.chain.network();
     let asset = app.config.book.asset();
     let failures =
-        chain::outside(tx, &network.contract, before, most).await?.into_iter().map(|event| Failure {
+        odd::outside(tx, &network.contract, before, most).await?.into_iter().map(|event| Failure {
             id: Uuid::nil(),
             kind: "chain",
             subject: event.tx_hash,

@@ -11,6 +11,7 @@ use crate::error::Fault;
 pub mod chain;
 pub mod collection;
 pub mod escrow;
+pub mod odd;
 pub mod payout;
 
 /// One line of an escrow's trace.
