@@ -3,7 +3,8 @@
 -- Whatever names a person (phones, raw callbacks, message bodies) is stored as {key_id, nonce, ciphertext}.
 -- Each data key is itself encrypted ("wrapped") under the master key, which never enters the database. A
 -- person has one key; a raw body has a key of its own, because it is stored before anybody knows whose it is.
--- Destroying a key (wrapped := null) makes every byte sealed under it unreadable, backups included.
+-- Destroying a key (wrapped := null) makes every byte sealed under it unreadable, wherever it was copied to.
+-- Only copies of this very table from before have the key still, so they are to be kept for a short time.
 
 create schema privacy;
 grant usage on schema privacy to amana_app;

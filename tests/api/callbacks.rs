@@ -45,7 +45,7 @@ async fn odd_confirmations_are_answered_kept_and_credited_to_nobody() {
     let (employer, _) = api.register("employer", "0712345001").await;
     let operator = api.staff(Role::Operator, "0712345002").await;
     let (_, reference) = api.job(&employer, "50000.00").await;
-    let mut odd: Vec<Vec<u8>> = ["0", "-5", "5,000.00", "", "1e3"]
+    let mut odd: Vec<Vec<u8>> = ["0", "-5", "5,000.00", "", "1e3", "92233720368547758.07"]
         .map(|amount| confirmation("UKK71XQ602", &reference, json!(amount)).to_string().into_bytes())
         .into();
     for field in ["TransID", "TransAmount", "MSISDN", "BillRefNumber"] {

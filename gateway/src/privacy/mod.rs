@@ -5,7 +5,8 @@
 //! body has a key of its own.
 //!
 //! Invariant: a ciphertext opens only under the key id it was sealed with (the id is associated data), and a
-//! destroyed key opens nothing, in backups neither.
+//! destroyed key opens nothing any more. A copy of the database from before has the key still: forgetting is
+//! complete when the last such copy is gone.
 //! Absent: rotation of the master key, and any cache of data keys (a cached key would survive its
 //! destruction).
 

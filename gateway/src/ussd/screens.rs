@@ -165,8 +165,8 @@ pub(super) fn no_pin(language: Language) -> String {
 pub(super) fn released(language: Language, name: &str, money: &str) -> String {
     let name = cut(name, 40);
     match language {
-        En => format!("Done. {money} is on its way to {name}. You will get an SMS."),
-        Sw => format!("Tayari. {money} inatumwa kwa {name}. Utapata SMS."),
+        En => format!("Done. {money} is on its way to {name}, who will get an SMS."),
+        Sw => format!("Tayari. {money} inatumwa kwa {name}, ambaye atapata SMS."),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
 use crate::flows::collection::{self, Verdict};
-use crate::flows::pay;
+use crate::flows::{entrust, pay};
 use crate::inbox::{self, C2B, Judged, PAYOUT, Unjudged};
 
 /// Judges the oldest callback nobody has judged. `false` if there is none.
@@ -54,6 +54,10 @@ async fn c2b(tx: &mut Tx, app: &App, callback: &Unjudged, raw: &[u8]) -> Result<
         Ok(heard) => heard,
         Err(bad) => return Ok(unreadable(bad.to_string())),
     };
+    // No payment is that large, and a float that once counted it could take no other.
+    if !entrust::fits(heard.money) {
+        return Ok(unreadable("TransAmount is more than the chain can count".into()));
+    }
     let verdict = collection::judge(tx, app, callback, &heard).await?;
     let reason = match &verdict {
         Verdict::Contradiction => Some("TransAmount: not the amount this receipt was booked with".into()),
