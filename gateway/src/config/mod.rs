@@ -81,7 +81,7 @@ pub struct Mpesa {
     pub path_token: Option<Secret>,
     /// Proxies in front of us that are believed.
     pub trusted_hops: u8,
-    /// Which confirmations are asked about first.
+    /// Which confirmations wait until somebody has checked them.
     pub verify: Verify,
 }
 

@@ -28,7 +28,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// Which confirmations are asked about before they are believed.
+/// Which confirmations are checked by somebody before they are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verify {
     /// None: the source and the path token are trusted.

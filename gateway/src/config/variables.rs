@@ -104,7 +104,8 @@ pub static VARIABLES: &[Variable] = &[
     plain(
         "AMANA_MPESA_VERIFY",
         Default("off"),
-        "confirmations asked about before they are believed: off, above:<amount>, every",
+        "confirmations whose money waits in suspense until somebody has checked them: off, above:<amount>, \
+         every",
     ),
     plain("STELLAR_RPC_URL", Required, "Stellar RPC (JSON-RPC)"),
     plain(

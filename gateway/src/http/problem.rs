@@ -119,7 +119,7 @@ impl Problem {
     pub(super) fn wrong_method(allow: &str) -> Self {
         let kind = Kind("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
         let header = HeaderValue::from_str(allow).ok().map(|value| (ALLOW, value));
-        Case { header, ..Case::new(kind, format!("this path knows {allow}")) }.into()
+        Case { header, ..Case::new(kind, format!("this path takes {allow}")) }.into()
     }
 
     /// The body is larger than any we expect.

@@ -165,7 +165,8 @@ fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 }
 
 fn key(headers: &HeaderMap) -> Result<IdempotencyKey, Refusal> {
-    let missing = || Refusal::new(Code::KeyMissing, "send an Idempotency-Key header, one a wish");
+    let missing =
+        || Refusal::new(Code::KeyMissing, "send an Idempotency-Key header, a new one for each intention");
     let text = headers.get("idempotency-key").ok_or_else(missing)?.to_str().unwrap_or("");
     IdempotencyKey::parse(text.trim().trim_matches('"'))
         .map_err(|bad| Refusal::new(Code::KeyMissing, format!("the Idempotency-Key header is {bad}")))
