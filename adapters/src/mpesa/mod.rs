@@ -21,7 +21,7 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use crate::port::{Msisdn, scrub};
 use wire::{Field, Notice};
 
-/// The addresses Safaricom publishes as the sources of its callbacks: the default of the gateway's
+/// The addresses Safaricom publishes as the sources of its callbacks: what `daraja` stands for in the gateway's
 /// allow-list.
 pub const SOURCES: [&str; 12] = [
     "196.201.214.200",

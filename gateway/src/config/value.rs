@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::Secret;
+use amana_adapters::mpesa;
 use amana_adapters::stellar::Keypair;
 use amana_ledger::money::{Asset, Money};
 
@@ -63,22 +64,6 @@ struct Network {
     prefix: u32,
 }
 
-/// What Safaricom publishes as the sources of Daraja's callbacks.
-const DARAJA: &[&str] = &[
-    "196.201.214.200",
-    "196.201.214.206",
-    "196.201.214.207",
-    "196.201.214.208",
-    "196.201.213.114",
-    "196.201.213.44",
-    "196.201.212.127",
-    "196.201.212.138",
-    "196.201.212.129",
-    "196.201.212.136",
-    "196.201.212.74",
-    "196.201.212.69",
-];
-
 impl AllowList {
     /// Reads addresses and networks separated by commas; `daraja` stands for the published list.
     ///
@@ -86,7 +71,8 @@ impl AllowList {
     /// What is wrong with it, without repeating it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-        let words = words.flat_map(|word| if word == "daraja" { DARAJA.to_vec() } else { vec![word] });
+        let words =
+            words.flat_map(|word| if word == "daraja" { mpesa::SOURCES.to_vec() } else { vec![word] });
         let networks = words.map(Network::parse).collect::<Option<Vec<_>>>();
         networks.map(Self).ok_or_else(|| "is not a list of addresses, networks and `daraja`".to_owned())
     }
