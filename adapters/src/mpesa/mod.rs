@@ -21,8 +21,8 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use crate::port::{Msisdn, scrub};
 use wire::{Field, Notice};
 
-/// The addresses Safaricom publishes as the sources of its callbacks: what `daraja` stands for in the gateway's
-/// allow-list.
+/// The addresses Safaricom publishes as the sources of its callbacks: what `daraja` stands for in the
+/// gateway's allow-list.
 pub const SOURCES: [&str; 12] = [
     "196.201.214.200",
     "196.201.214.206",
