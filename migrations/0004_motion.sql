@@ -75,11 +75,13 @@ create table flow.escrow (
     employer   uuid not null,
     employee   uuid,
     amount     bigint not null,
+    fee        bigint not null,            -- what we keep of it when it is released, as it was told then
     state      jsonb not null,             -- the flow's state, an enum with its data
     status     text not null,              -- the product's word for it, derived from the state
     created_at timestamptz not null,
     updated_at timestamptz not null,
     constraint escrow_amount_positive check (amount > 0),
+    constraint escrow_fee check (fee >= 0 and fee < amount),
     constraint escrow_status check (status in ('pending_deposit', 'partially_funded', 'funded', 'in_progress',
         'completed', 'released', 'refunded', 'cancelled'))
 );

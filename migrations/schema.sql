@@ -193,6 +193,7 @@ create table flow.escrow (
     employer uuid not null,
     employee uuid,
     amount bigint not null,
+    fee bigint not null,
     state jsonb not null,
     status text not null,
     created_at timestamp with time zone not null,
@@ -201,6 +202,7 @@ create table flow.escrow (
     constraint escrow_key_key UNIQUE (key),
     constraint escrow_pkey PRIMARY KEY (reference),
     constraint escrow_amount_positive CHECK ((amount > 0)),
+    constraint escrow_fee CHECK (((fee >= 0) AND (fee < amount))),
     constraint escrow_status CHECK ((status = ANY (ARRAY['pending_deposit'::text, 'partially_funded'::text, 'funded'::text, 'in_progress'::text, 'completed'::text, 'released'::text, 'refunded'::text, 'cancelled'::text])))
 );
 CREATE INDEX escrow_employer ON flow.escrow USING btree (employer);

@@ -7,12 +7,12 @@ use amana_gateway::app::App;
 use amana_gateway::db::Db;
 use amana_gateway::events::Actor;
 use amana_gateway::flows::escrow::Status;
-use amana_gateway::flows::{chain, index, pay};
+use amana_gateway::flows::{chain, float, index, pay};
 use amana_gateway::people::{self, Role};
 use amana_gateway::worker::{self, judge};
 use amana_gateway::{outbox, recon};
 use amana_ledger::id::{EscrowRef, PartyId};
-use amana_tests::story::payment;
+use amana_tests::story::{kes, payment};
 use amana_tests::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -24,7 +24,6 @@ async fn employer(world: &World) -> PartyId {
 
 /// A funded job with an employee on it.
 async fn working(world: &World, amount: &str) -> (PartyId, EscrowRef) {
-    world.capital().await;
     let employer = employer(world).await;
     let employee = world.person(Role::Employee, EMPLOYEE).await;
     let reference = world.open(&world.app, employer, amount).await.unwrap();
@@ -66,6 +65,7 @@ async fn on_chain(world: &World, op: ChainOp) -> String {
 #[tokio::test]
 async fn anybody_may_have_an_expired_escrow_refunded_and_the_books_follow() {
     let world = World::new().await;
+    world.capital().await;
     let (employee, reference) = working(&world, "500.00").await;
     // In steps: the network forgets its events after a week, and shows ten thousand ledgers a page.
     for _ in 0..31 {
@@ -136,6 +136,7 @@ async fn a_text_to_somebody_forgotten_holds_nobody_up() {
 #[tokio::test]
 async fn a_payout_the_rail_has_spoken_about_is_not_sent() {
     let world = World::new().await;
+    world.capital().await;
     let (employee, reference) = working(&world, "500.00").await;
     world.complete(&world.app, &reference).await.unwrap();
     // Everything but saying it: the instruction waits in the outbox.
@@ -165,6 +166,7 @@ async fn a_payout_the_rail_has_spoken_about_is_not_sent() {
 #[tokio::test]
 async fn who_is_paid_how_is_settled_when_they_are_assigned() {
     let world = World::new().await;
+    world.capital().await;
     let (employee, reference) = working(&world, "500.00").await;
     run(
         &world,
@@ -197,5 +199,79 @@ async fn a_wrong_key_is_told_at_the_start_and_loses_no_wish() {
     assert_eq!(world.state(&reference).await.status(), Status::PendingDeposit);
     world.wait(TimeDelta::seconds(300)).await;
     assert_eq!(world.state(&reference).await.status(), Status::Funded, "carried out with the right key");
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn a_tariff_the_float_cannot_bear_waits_and_nobody_waits_for_it() {
+    let world = World::new().await;
+    let mut tx = world.app.db.begin().await.unwrap();
+    let rail = float::named(&world.app, "intersend").unwrap();
+    float::capital_in(&mut tx, &world.app, Actor::Worker, (rail, kes("500.00")), "tight").await.unwrap();
+    tx.commit().await.unwrap();
+    let (employee, reference) = working(&world, "500.00").await;
+    world.complete(&world.app, &reference).await.unwrap();
+    for _ in 0..4 {
+        world.settle().await;
+        world.rail.quiet().await;
+        world.clock.advance(TimeDelta::seconds(100));
+    }
+    assert_eq!(world.balance(&format!("employee:{employee}")).await, "500.00", "paid, and not booked yet");
+    world.capital().await;
+    world.settle().await;
+    world.wait(TimeDelta::seconds(100)).await;
+    assert_eq!(world.balance(&format!("employee:{employee}")).await, "0.00");
+    assert_eq!(world.rail.payouts().len(), 1);
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn wishes_lie_still_while_every_channel_is_busy() {
+    let world = World::new().await;
+    let employer = employer(&world).await;
+    let channels = world.app.channels.len();
+    for _ in 0..=channels {
+        world.open(&world.app, employer, "100.00").await.unwrap();
+    }
+    // The rail of wishes is full: each channel carries one envelope that was built and not sent.
+    run(&world, "update chain.intent set due_at = due_at - interval '1 day'").await;
+    for _ in 0..channels {
+        assert!(chain::step(&world.app).await.unwrap());
+        run(&world, "update chain.intent set due_at = due_at + interval '2 days' where tries > 0").await;
+    }
+    assert!(!chain::step(&world.app).await.unwrap(), "nothing can be done for the last one");
+    let tries: Vec<i32> = sqlx::query_scalar("select tries from chain.intent order by tries")
+        .fetch_all(&world.database.owner)
+        .await
+        .unwrap();
+    assert_eq!((tries[0], tries.len()), (0, channels + 1));
+    run(&world, "update chain.intent set due_at = created_at").await;
+    world.settle().await;
+    assert_eq!(world.app.chain.totals().await.unwrap().supply(), 0);
+    let open: i64 = sqlx::query_scalar("select count(*) from chain.intent where status = 'open'")
+        .fetch_one(&world.database.owner)
+        .await
+        .unwrap();
+    assert_eq!(open, 0);
+}
+
+#[tokio::test]
+async fn the_fee_is_what_was_told_when_the_escrow_was_opened() {
+    let world = World::with(|environment| environment.set("AMANA_ESCROW_FEE_BPS", "100")).await;
+    world.capital().await;
+    let (employee, reference) = working(&world, "500.00").await;
+    let mut config = world.app.config.clone();
+    config.escrow_fee_bps = 1_000;
+    let db = Db::from_pool(world.database.app.clone());
+    let dearer = App::wire(config, db, world.clock.clone(), world.dice.clone()).unwrap();
+    world.complete(&dearer, &reference).await.unwrap();
+    world.settle().await;
+    for _ in 0..4 {
+        world.rail.quiet().await;
+        world.wait(TimeDelta::seconds(100)).await;
+    }
+    assert_eq!(world.balance("income:fee").await, "5.00");
+    assert_eq!(world.rail.payouts()[0].money.decimal(), "495.00");
+    assert_eq!(world.balance(&format!("employee:{employee}")).await, "0.00");
     world.sound().await;
 }

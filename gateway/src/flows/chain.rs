@@ -15,9 +15,11 @@ use amana_adapters::port::Outcome;
 use amana_adapters::stellar::{self, ChainOp, Keypair, Next, verdict};
 use chrono::TimeDelta;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::store::chain::{self as rows, Attempt, Ending, Intent};
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{Fault, Result};
 use crate::events::emit;
 
@@ -33,9 +35,9 @@ const LEDGER_S: i64 = 5;
 pub async fn step(app: &App) -> Result<bool> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let Some(intent) = rows::lease(&mut tx, now, now + TimeDelta::seconds(LEASE_S)).await? else {
-        return Ok(false);
-    };
+    let free = free_channel(&mut tx, app, Uuid::nil()).await?.is_some();
+    let lease = (now, now + TimeDelta::seconds(LEASE_S));
+    let Some(intent) = rows::lease(&mut tx, lease, free).await? else { return Ok(false) };
     let attempt = rows::open_attempt(&mut tx, intent.id).await?;
     tx.commit().await?;
     match attempt {
@@ -49,11 +51,9 @@ pub async fn step(app: &App) -> Result<bool> {
 async fn build(app: &App, intent: &Intent) -> Result<()> {
     let op: ChainOp = serde_json::from_value(intent.op.clone())?;
     let mut tx = app.db.begin().await?;
-    let ours: Vec<String> = app.channels.iter().map(Keypair::address).collect();
-    let free = rows::free_channel(&mut tx, &ours).await?;
+    let free = free_channel(&mut tx, app, intent.id).await?;
     drop(tx);
-    let channel = free.and_then(|address| app.channels.iter().find(|key| key.address() == address));
-    let Some(channel) = channel else { return later(app, intent, 1, "every channel is busy").await };
+    let Some(channel) = free else { return later(app, intent, 1, "every channel is busy").await };
     let sequence = match app.chain.sequence(&channel.address()).await {
         Ok(Some(sequence)) => sequence + 1,
         Ok(None) => return later(app, intent, 30, "the channel account does not exist").await,
@@ -64,6 +64,12 @@ async fn build(app: &App, intent: &Intent) -> Result<()> {
         Outcome::Refused { code, reason } => refused(app, intent, &op, (&code, &reason)).await,
         Outcome::NotSent { why } | Outcome::Unknown { why } => later(app, intent, wait_s(intent), &why).await,
     }
+}
+
+async fn free_channel<'a>(tx: &mut Tx, app: &'a App, wish: Uuid) -> Result<Option<&'a Keypair>> {
+    let ours: Vec<String> = app.channels.iter().map(Keypair::address).collect();
+    let free = rows::free_channel(tx, &ours, wish).await?;
+    Ok(free.and_then(|address| app.channels.iter().find(|key| key.address() == address)))
 }
 
 /// Another worker may have taken the channel or the wish meanwhile: the database then refuses, and we try

@@ -158,6 +158,7 @@ pub async fn open_as(
         job: new.job,
         employer: new.employer,
         amount: new.amount,
+        fee: rules::fee(new.amount, app.config.escrow_fee_bps).map_or(0, Money::minor),
     };
     let state = State::Open { booked: 0, minted: 0, employee: None };
     if !rows::insert(tx, &terms, &state, app.clock.now()).await? {
@@ -186,15 +187,8 @@ pub async fn assign(tx: &mut Tx, app: &App, reference: &EscrowRef, employee: Par
 /// # Errors
 /// Not funded, funding not final (retryable), nobody assigned, or released already.
 pub async fn complete(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<Status> {
-    let (terms, _) = State::load(tx, reference.as_str()).await?;
-    let fee = fee(app, terms.amount);
-    let state: State = drive(tx, app, reference.as_str(), Event::Complete { fee }).await?;
+    let state: State = drive(tx, app, reference.as_str(), Event::Complete).await?;
     Ok(state.status())
-}
-
-/// What we keep of an escrow of this amount when it is released, minor units. Told at creation.
-pub fn fee(app: &App, amount: Money) -> i64 {
-    rules::fee(amount, app.config.escrow_fee_bps).map_or(0, Money::minor)
 }
 
 /// Withdraws an escrow that nobody has paid into.

@@ -105,6 +105,8 @@ pub struct Terms {
     pub employer: PartyId,
     /// The whole amount.
     pub amount: Money,
+    /// What we keep of it when it is released, minor units. Told at creation.
+    pub fee: i64,
 }
 
 /// What can happen to an escrow.
@@ -116,11 +118,8 @@ pub enum Event {
     Minted(Amount, DateTime<Utc>),
     /// The employer named who does the work.
     Assign(PartyId),
-    /// The employer says the work is done. The fee was disclosed at creation.
-    Complete {
-        /// Our fee, minor units.
-        fee: i64,
-    },
+    /// The employer says the work is done.
+    Complete,
     /// The chain released it.
     Released {
         /// The chain event that put the money into the vault, `hash:number`; `None` if it went to an
@@ -260,14 +259,14 @@ impl State {
                 return Err(OutOfOrder::wrong(format!("{reference} has an employee already")));
             }
             // The work is done.
-            (Self::Funded { employee: Some(employee), at }, Event::Complete { fee }) => {
-                let release = Wish::Release { to_payee: whole - fee, fee };
+            (Self::Funded { employee: Some(employee), at }, Event::Complete) => {
+                let release = Wish::Release { to_payee: whole - terms.fee, fee: terms.fee };
                 (Self::Releasing { employee, at }, vec![Emit("job.completed"), Chain(release)])
             }
-            (Self::Funded { employee: None, .. }, Event::Complete { .. }) => {
+            (Self::Funded { employee: None, .. }, Event::Complete) => {
                 return Err(OutOfOrder::wrong(format!("{reference} has no employee assigned")));
             }
-            (Self::Open { booked, employee, .. }, Event::Complete { .. }) => {
+            (Self::Open { booked, employee, .. }, Event::Complete) => {
                 return Err(match (booked == whole, employee) {
                     (_, None) => OutOfOrder::wrong(format!("{reference} has no employee assigned")),
                     (true, _) => {
@@ -305,7 +304,7 @@ impl Event {
             Self::Booked(_) => "a deposit",
             Self::Minted(..) => "a mint",
             Self::Assign(_) => "assign",
-            Self::Complete { .. } => "complete",
+            Self::Complete => "complete",
             Self::Released { .. } => "a release",
             Self::Refunded(_) => "a refund",
             Self::Cancel => "cancel",
@@ -329,6 +328,7 @@ mod tests {
             job: Some(1),
             employer: PartyId(Uuid::from_u128(1)),
             amount: Money::new(Asset::Kes, WHOLE).unwrap(),
+            fee: 0,
         }
     }
 
@@ -373,7 +373,7 @@ mod tests {
             ("booked", Event::Booked(part(WHOLE))),
             ("minted", Event::Minted(part(WHOLE), at())),
             ("assign", Event::Assign(employee())),
-            ("complete", Event::Complete { fee: 0 }),
+            ("complete", Event::Complete),
             ("released", Event::Released { surrender: Some("hash:0".into()), to_payee: WHOLE }),
             ("refunded", Event::Refunded(part(WHOLE))),
             ("cancel", Event::Cancel),
@@ -410,9 +410,9 @@ mod tests {
     #[test]
     fn complete_before_the_chain_confirmed_is_not_yet() {
         let waiting = State::Open { booked: WHOLE, minted: 0, employee: Some(employee()) };
-        assert!(waiting.next(&terms(), Event::Complete { fee: 0 }).unwrap_err().soon);
+        assert!(waiting.next(&terms(), Event::Complete).unwrap_err().soon);
         let short = State::Open { booked: WHOLE - 1, minted: 0, employee: Some(employee()) };
-        assert!(!short.next(&terms(), Event::Complete { fee: 0 }).unwrap_err().soon);
+        assert!(!short.next(&terms(), Event::Complete).unwrap_err().soon);
     }
 
     #[test]
@@ -438,7 +438,8 @@ mod tests {
     #[test]
     fn the_fee_and_the_payee_share_the_whole() {
         let working = State::Funded { employee: Some(employee()), at: at() };
-        let (_, commands) = working.next(&terms(), Event::Complete { fee: 125 }).unwrap();
+        let terms = Terms { fee: 125, ..terms() };
+        let (_, commands) = working.next(&terms, Event::Complete).unwrap();
         assert!(commands.contains(&Command::Chain(Wish::Release { to_payee: WHOLE - 125, fee: 125 })));
     }
 }

@@ -15,7 +15,7 @@ use super::{Verdict, enrol, screens};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Fault, Result};
-use crate::flows::{entrust, pay};
+use crate::flows::pay;
 use crate::outbox;
 use crate::people::session::Caller;
 use crate::people::{self, Language, Name, Person, Role, pin};
@@ -185,7 +185,7 @@ impl<'a> Desk<'a> {
             Place::Confirm { job } => {
                 let job = self.job(tx, *job).await?;
                 let name = self.payee(tx, &job).await?;
-                let fee = entrust::fee(self.app, job.budget);
+                let fee = job.escrow.terms.fee;
                 screens::confirm(language, &name, &cash(job.budget), &screens::cash(job.budget.asset, fee))
             }
             Place::Pin { .. } => screens::ask_pin(language),

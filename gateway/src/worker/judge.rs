@@ -31,7 +31,10 @@ pub async fn next(app: &App) -> Result<bool> {
             let mut tx = app.db.begin().await?;
             inbox::put_back(&mut tx, app, callback.id).await?;
             tx.commit().await?;
-            Err(trouble)
+            let Error::Refused(no) = trouble else { return Err(trouble) };
+            // About this one alone: the others do not wait for it.
+            tracing::error!(callback = %callback.id, code = ?no.code, reason = %no, "a callback is refused");
+            Ok(true)
         }
     }
 }

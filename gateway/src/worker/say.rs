@@ -5,7 +5,7 @@
 use amana_adapters::port::Outcome;
 
 use crate::app::App;
-use crate::error::{Fault, Result};
+use crate::error::{Error, Fault, Result};
 use crate::flows::pay;
 use crate::flows::payout::Event;
 use crate::outbox::{self, Message};
@@ -13,22 +13,34 @@ use crate::outbox::{self, Message};
 /// After so many tries a text message is given up and shown to ops.
 const SMS_TRIES: i32 = 8;
 
+/// How long until a message is said again whose answer was refused here, seconds.
+const REFUSED_S: i64 = 60;
+
 /// Says the next message that is due. `false` if there is none.
 ///
 /// # Errors
 /// A fault; the message is taken up again when its lease ends.
 pub async fn next(app: &App) -> Result<bool> {
     let Some(message) = outbox::lease(app).await? else { return Ok(false) };
-    match message.kind.as_str() {
-        "sms" => say_sms(app, &message).await?,
-        "payout_send" => send_payout(app, &message).await?,
-        "payout_ask" => ask_payout(app, &message).await?,
-        "payout_start" => start_payout(app, &message).await?,
+    let said = match message.kind.as_str() {
+        "sms" => say_sms(app, &message).await,
+        "payout_send" => send_payout(app, &message).await,
+        "payout_ask" => ask_payout(app, &message).await,
+        "payout_start" => start_payout(app, &message).await,
         kind => {
             let mut tx = app.db.begin().await?;
             outbox::done(&mut tx, app, message.id, ("dead", Some(&format!("no way to say {kind}")))).await?;
-            tx.commit().await?;
+            Ok(tx.commit().await?)
         }
+    };
+    match said {
+        // The ledger cannot follow the rail's word yet: the float is too short for the tariff. The word comes
+        // again, and the others do not wait for it.
+        Err(Error::Refused(no)) => {
+            tracing::error!(message = %message.id, code = ?no.code, reason = %no, "an answer is refused");
+            outbox::later(app, message.id, REFUSED_S, &no.detail).await?;
+        }
+        said => said?,
     }
     Ok(true)
 }

@@ -46,11 +46,16 @@ pub struct Intent {
 }
 
 /// Leases the next wish that may be carried out: due, and the oldest open one of its escrow. One that was
-/// refused stands in nobody's way: what cannot be without it the contract refuses too.
+/// refused stands in nobody's way: what cannot be without it the contract refuses too. A wish that has no
+/// envelope yet is let lie while no channel is `free` to carry it.
 ///
 /// # Errors
 /// The database's.
-pub async fn lease(tx: &mut Tx, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<Intent>, Fault> {
+pub async fn lease(
+    tx: &mut Tx,
+    (now, until): (DateTime<Utc>, DateTime<Utc>),
+    free: bool,
+) -> Result<Option<Intent>, Fault> {
     Ok(sqlx::query_as!(
         Intent,
         "update chain.intent set lease_until = $2, tries = tries + 1 where id = (
@@ -58,10 +63,13 @@ pub async fn lease(tx: &mut Tx, now: DateTime<Utc>, until: DateTime<Utc>) -> Res
              where i.status = 'open' and i.due_at <= $1 and (i.lease_until is null or i.lease_until <= $1)
                and not exists (select 1 from chain.intent e
                                where e.escrow = i.escrow and e.no < i.no and e.status = 'open')
+               and ($3 or exists (select 1 from chain.attempt a
+                                  where a.intent = i.id and a.status = 'open'))
              order by i.due_at limit 1 for update skip locked)
          returning id, key, escrow, op, tries",
         now,
-        until
+        until,
+        free
     )
     .fetch_optional(&mut **tx)
     .await?)
@@ -144,16 +152,18 @@ pub async fn open_attempt(tx: &mut Tx, intent: Uuid) -> Result<Option<Attempt>, 
 }
 
 /// One of these channel accounts that carries no open attempt. Ours alone: another process may have others,
-/// and one that was taken out of the configuration is known for ever.
+/// and one that was taken out of the configuration is known for ever. Different wishes look for theirs in
+/// different orders, so that they do not all want the same.
 ///
 /// # Errors
 /// The database's.
-pub async fn free_channel(tx: &mut Tx, ours: &[String]) -> Result<Option<String>, Fault> {
+pub async fn free_channel(tx: &mut Tx, ours: &[String], wish: Uuid) -> Result<Option<String>, Fault> {
     Ok(sqlx::query_scalar!(
         "select address from chain.channel c where address = any($1)
          and not exists (select 1 from chain.attempt a where a.channel = c.address and a.status = 'open')
-         order by address limit 1",
-        ours
+         order by md5(address || $2::uuid) limit 1",
+        ours,
+        wish
     )
     .fetch_optional(&mut **tx)
     .await?)

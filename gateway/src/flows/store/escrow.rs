@@ -16,6 +16,7 @@ struct Row {
     job: Option<i64>,
     employer: Uuid,
     amount: i64,
+    fee: i64,
     state: serde_json::Value,
 }
 
@@ -28,7 +29,8 @@ impl TryFrom<Row> for (Terms, State) {
         let amount =
             Money { asset: book.asset(), amount: Amount::new(row.amount).map_err(|_| stored("amount"))? };
         let reference = EscrowRef::parse(&row.reference).map_err(|_| stored("reference"))?;
-        let terms = Terms { reference, book, job: row.job, employer: PartyId(row.employer), amount };
+        let employer = PartyId(row.employer);
+        let terms = Terms { reference, book, job: row.job, employer, amount, fee: row.fee };
         Ok((terms, serde_json::from_value(row.state)?))
     }
 }
@@ -39,15 +41,16 @@ impl TryFrom<Row> for (Terms, State) {
 /// The database's.
 pub async fn insert(tx: &mut Tx, terms: &Terms, state: &State, now: DateTime<Utc>) -> Result<bool, Fault> {
     let done = sqlx::query!(
-        "insert into flow.escrow (reference, key, book, job, employer, amount, state, status, created_at,
+        "insert into flow.escrow (reference, key, book, job, employer, amount, fee, state, status, created_at,
          updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) on conflict do nothing",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) on conflict do nothing",
         terms.reference.as_str(),
         &terms.reference.key()[..],
         terms.book.as_str(),
         terms.job,
         terms.employer.0,
         terms.amount.minor(),
+        terms.fee,
         serde_json::to_value(state)?,
         state.status().word(),
         now
@@ -64,7 +67,7 @@ pub async fn insert(tx: &mut Tx, terms: &Terms, state: &State, now: DateTime<Utc
 pub async fn lock(tx: &mut Tx, reference: &str) -> Result<Option<(Terms, State)>, Fault> {
     let row = sqlx::query_as!(
         Row,
-        "select reference, book, job, employer, amount, state from flow.escrow where reference = $1
+        "select reference, book, job, employer, amount, fee, state from flow.escrow where reference = $1
          for update",
         reference
     )
@@ -80,7 +83,7 @@ pub async fn lock(tx: &mut Tx, reference: &str) -> Result<Option<(Terms, State)>
 pub async fn read(tx: &mut Tx, reference: &str) -> Result<Option<(Terms, State)>, Fault> {
     let row = sqlx::query_as!(
         Row,
-        "select reference, book, job, employer, amount, state from flow.escrow where reference = $1",
+        "select reference, book, job, employer, amount, fee, state from flow.escrow where reference = $1",
         reference
     )
     .fetch_optional(&mut **tx)
@@ -106,7 +109,7 @@ pub async fn by_key(tx: &mut Tx, key: &[u8; 32]) -> Result<Option<EscrowRef>, Fa
 pub async fn of_jobs(tx: &mut Tx, jobs: &[i64]) -> Result<Vec<(Terms, State)>, Fault> {
     let rows = sqlx::query_as!(
         Row,
-        "select reference, book, job, employer, amount, state from flow.escrow where job = any($1)",
+        "select reference, book, job, employer, amount, fee, state from flow.escrow where job = any($1)",
         jobs
     )
     .fetch_all(&mut **tx)

@@ -16,10 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::instructions::{Instructions, instructions};
 use super::people::time;
-use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Fault, Refusal};
-use crate::flows::entrust;
 use crate::http::Shared;
 use crate::http::body::{Body, Id, Query};
 use crate::http::page::{Page, PageQuery};
@@ -144,7 +142,7 @@ pub(in crate::http) async fn list(
     let (limit, before) = (page.limit()?, page.after(&app, "jobs")?);
     let mut tx = app.db.begin().await?;
     let jobs = trade::list(&mut tx, &caller, before, limit + 1).await?;
-    let views = shown(&mut tx, &app, jobs).await?;
+    let views = shown(&mut tx, jobs).await?;
     Ok(Page::of(&app, "jobs", limit, views, |job| job.id))
 }
 
@@ -161,7 +159,7 @@ pub(in crate::http) async fn create(
     let mut tx = app.db.begin().await?;
     let new = NewJob { title: form.title, description: form.description, budget };
     let job = trade::create(&mut tx, &app, &caller, new).await?;
-    let view = one(&mut tx, &app, job).await?;
+    let view = one(&mut tx, job).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, [(LOCATION, format!("/api/jobs/{}/", view.id))], Json(view)))
 }
@@ -176,7 +174,7 @@ pub(in crate::http) async fn detail(
 ) -> Answer<Json<JobView>> {
     let mut tx = app.db.begin().await?;
     let job = trade::find(&mut tx, &caller, id).await?;
-    Ok(Json(one(&mut tx, &app, job).await?))
+    Ok(Json(one(&mut tx, job).await?))
 }
 
 /// Assigns an employee, or changes the status.
@@ -214,7 +212,7 @@ pub(in crate::http) async fn change(
         (_, Some(_)) => return Err(job.status.refuse(id).into()),
         (None, None) => return Err(Refusal::field("employee", "is required, or status").into()),
     };
-    let view = one(&mut tx, &app, job).await?;
+    let view = one(&mut tx, job).await?;
     tx.commit().await?;
     Ok(Json(view))
 }
@@ -283,7 +281,7 @@ pub(in crate::http) async fn complete(
 ) -> Answer<Json<JobView>> {
     let mut tx = app.db.begin().await?;
     let job = trade::complete(&mut tx, &app, &caller, id).await?;
-    let view = one(&mut tx, &app, job).await?;
+    let view = one(&mut tx, job).await?;
     tx.commit().await?;
     Ok(Json(view))
 }
@@ -312,19 +310,19 @@ pub(in crate::http) async fn payment_instructions(
     Ok(Json(instructions(app.config.mpesa.shortcode.as_str(), &job, language)))
 }
 
-async fn one(tx: &mut Tx, app: &App, job: Job) -> Result<JobView, Problem> {
-    let mut views = shown(tx, app, vec![job]).await?;
+async fn one(tx: &mut Tx, job: Job) -> Result<JobView, Problem> {
+    let mut views = shown(tx, vec![job]).await?;
     views.pop().ok_or_else(Problem::defect)
 }
 
-async fn shown(tx: &mut Tx, app: &App, jobs: Vec<Job>) -> Result<Vec<JobView>, Fault> {
+async fn shown(tx: &mut Tx, jobs: Vec<Job>) -> Result<Vec<JobView>, Fault> {
     let parties: Vec<PartyId> =
         jobs.iter().flat_map(|job| [Some(job.employer), job.employee]).flatten().collect();
     let ids = people::ids_of(tx, &parties).await?;
-    Ok(jobs.into_iter().map(|job| view(app, job, &ids)).collect())
+    Ok(jobs.into_iter().map(|job| view(job, &ids)).collect())
 }
 
-fn view(app: &App, job: Job, ids: &HashMap<PartyId, i64>) -> JobView {
+fn view(job: Job, ids: &HashMap<PartyId, i64>) -> JobView {
     let asset = job.budget.asset;
     JobView {
         id: job.id,
@@ -332,7 +330,7 @@ fn view(app: &App, job: Job, ids: &HashMap<PartyId, i64>) -> JobView {
         description: job.description,
         budget: job.budget.decimal(),
         currency: asset.code(),
-        fee: decimal(asset, entrust::fee(app, job.budget)),
+        fee: decimal(asset, job.escrow.terms.fee),
         status: job.status.word(),
         escrow_contract_id: job.reference.to_string(),
         escrow_status: job.escrow.state.status().word(),
