@@ -15,11 +15,11 @@ test:                 ## everything
 	@deploy/setup.sh postgres cc python
 	cargo test --workspace
 
-check:                ## format, lints as errors, the house's law, tests
-	@deploy/setup.sh postgres cc python
+check:                ## format, lints as errors, the committed Wasm, tests (the house's law among them)
+	@deploy/setup.sh postgres cc python wasm
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo test -p amana-tests --test tidy
+	cargo run -q -p amana-contract-build -- --check
 	cargo test --workspace
 
 bench:                ## transfers posted a second, beside plain inserts

@@ -15,6 +15,9 @@ pub(super) fn render(messages: &[Message]) -> String {
         page.push_str(&format!("<li><small>{to} · {at}</small><br>{}</li>", escaped(&message.text)));
     }
     page.push_str("</ul>");
+    if messages.is_empty() {
+        page.push_str("<p>None yet.");
+    }
     page
 }
 
