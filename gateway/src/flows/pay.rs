@@ -7,7 +7,7 @@ use amana_adapters::port::{PayoutOrder, PayoutStatus};
 use amana_adapters::stellar::ChainOp;
 use amana_ledger::chart::BookId;
 use amana_ledger::id::{EscrowRef, PartyId, TransferId};
-use amana_ledger::money::{Amount, Asset, Money};
+use amana_ledger::money::Money;
 use amana_ledger::rules::{self, Paid};
 use serde_json::json;
 
@@ -129,28 +129,21 @@ pub struct Surrender {
 /// # Errors
 /// The database's or the ledger's fault; a float that is short is no error.
 pub async fn begin(tx: &mut Tx, app: &App, surrender: Surrender) -> Result<()> {
-    let asset = surrender.book.asset();
-    let Some(amount) = whole_units(asset, surrender.claim) else { return Ok(()) };
-    let claim = Amount::new(surrender.claim).map_err(|_| Fault::Stored("a claim of nothing".into()))?;
+    let Ok(claim) = Money::new(surrender.book.asset(), surrender.claim) else { return Ok(()) };
+    // Rails pay whole shillings; the rest stays the employee's claim.
+    let (Some(amount), _) = claim.split_whole() else { return Ok(()) };
     let terms = Terms {
         reference: reference(app),
         book: surrender.book,
         escrow: surrender.escrow,
         beneficiary: surrender.employee,
-        claim: Money { asset, amount: claim },
-        amount: Money { asset, amount },
+        claim,
+        amount,
     };
     if rows::insert(tx, app, &terms, &surrender.event).await? {
         drive::<State>(tx, app, &terms.reference, Event::Start).await?;
     }
     Ok(())
-}
-
-/// The whole units of the currency in `minor`: rails pay whole shillings, the rest stays the employee's
-/// claim.
-fn whole_units(asset: Asset, minor: i64) -> Option<Amount> {
-    let unit = 10i64.pow(asset.exponent());
-    Amount::new(minor - minor % unit).ok()
 }
 
 /// `PAYOUT_` and 10 characters of Crockford's alphabet: 50 bits of chance, unique by constraint.
@@ -199,23 +192,32 @@ pub async fn of_person(tx: &mut Tx, person: PartyId, most: i64) -> std::result::
     Ok(rows.into_iter().map(|(terms, state)| View { terms, state }).collect())
 }
 
-/// Whether the instruction is still to be sent: the rail may have spoken since it was queued.
-///
-/// # Errors
-/// No such payout, or the database's.
-pub async fn is_to_be_sent(tx: &mut Tx, reference: &str) -> Result<bool> {
-    let (_, state) = State::load(tx, reference).await?;
-    Ok(matches!(state, State::Sending { .. }))
+/// What a queued instruction has become by the time it is to be sent.
+#[derive(Debug)]
+pub enum Instruction {
+    /// This is to be ordered.
+    Order(PayoutOrder),
+    /// The beneficiary has no number.
+    NoNumber,
+    /// The rail has spoken since: nothing is to be sent.
+    Moot,
 }
 
-/// What the rail is to be told, if the beneficiary has a number.
+/// What the rail is to be told now.
 ///
 /// # Errors
 /// No such payout, or the database's.
-pub async fn order(tx: &mut Tx, app: &App, reference: &str) -> Result<Option<PayoutOrder>> {
-    let (terms, _) = State::load(tx, reference).await?;
-    let phone = people::phone(tx, app, terms.beneficiary).await?;
-    Ok(phone.map(|phone| PayoutOrder { phone, money: terms.amount, reference: terms.reference }))
+pub async fn instruction(tx: &mut Tx, app: &App, reference: &str) -> Result<Instruction> {
+    let (terms, state) = State::load(tx, reference).await?;
+    if !matches!(state, State::Sending { .. }) {
+        return Ok(Instruction::Moot);
+    }
+    Ok(match people::phone(tx, app, terms.beneficiary).await? {
+        Some(phone) => {
+            Instruction::Order(PayoutOrder { phone, money: terms.amount, reference: terms.reference })
+        }
+        None => Instruction::NoNumber,
+    })
 }
 
 /// It is time to try to set the money aside again.

@@ -179,8 +179,10 @@ pub async fn trace(app: &App, reference: &EscrowRef) -> Result<Trace> {
     });
     let chain = attempts.collect();
     let payouts = payouts(&mut tx, reference).await?;
+    let account = Account::Escrow(reference.clone());
+    let held = balance::balance(&mut tx, &terms.book, &account).await?.posted();
     drop(tx);
-    let sides = sides(app, &terms).await?;
+    let sides = sides(app, &terms, (&state, held)).await?;
     Ok(Trace {
         escrow: reference.to_string(),
         status: state.status().word().into(),
@@ -218,22 +220,15 @@ async fn payouts(tx: &mut Tx, reference: &EscrowRef) -> std::result::Result<Vec<
     Ok(views)
 }
 
-/// Ledger and chain on one escrow, side by side.
-///
-/// # Errors
-/// A fault of database or chain.
-pub async fn sides(app: &App, terms: &Terms) -> Result<Sides> {
-    let reference = &terms.reference;
-    let mut tx = app.db.begin().await?;
-    let held = balance::balance(&mut tx, &terms.book, &Account::Escrow(reference.clone())).await?.posted();
-    let minted = match escrow::read(&mut tx, reference.as_str()).await? {
-        Some((_, State::Open { minted, .. })) => minted,
-        Some((_, State::Cancelled | State::Cancelling)) | None => 0,
-        Some(_) => held,
+/// Ledger and chain on one escrow, side by side: its state, what the ledger holds in it, what the chain says.
+async fn sides(app: &App, terms: &Terms, (state, held): (&State, i64)) -> Result<Sides> {
+    let minted = match state {
+        State::Open { minted, .. } => *minted,
+        State::Cancelled | State::Cancelling => 0,
+        _ => held,
     };
-    drop(tx);
-    let on_chain =
-        app.chain.escrow(&reference.key()).await.map_err(|fault| Fault::Outside(fault.to_string()))?;
+    let key = terms.reference.key();
+    let on_chain = app.chain.escrow(&key).await.map_err(|fault| Fault::Outside(fault.to_string()))?;
     let asset = terms.amount.asset;
     let (chain, vault, word) = match &on_chain {
         Some(it) => (held_on_chain(it), it.vault, chain_word(it.state)),

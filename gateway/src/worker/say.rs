@@ -6,7 +6,7 @@ use amana_adapters::port::Outcome;
 
 use crate::app::App;
 use crate::error::{Error, Fault, Result};
-use crate::flows::pay;
+use crate::flows::pay::{self, Instruction};
 use crate::flows::payout::Event;
 use crate::outbox::{self, Message};
 
@@ -75,15 +75,15 @@ async fn say_sms(app: &App, message: &Message) -> Result<()> {
 /// may have it, and it counts as sent with the answer lost.
 async fn send_payout(app: &App, message: &Message) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    if !pay::is_to_be_sent(&mut tx, &message.subject).await? {
+    let instruction = pay::instruction(&mut tx, app, &message.subject).await?;
+    if matches!(instruction, Instruction::Moot) {
         outbox::done(&mut tx, app, message.id, ("done", Some("the rail has spoken meanwhile"))).await?;
         return Ok(tx.commit().await?);
     }
-    let order = pay::order(&mut tx, app, &message.subject).await?;
     drop(tx);
-    let sent = match (message.attempts, order) {
-        (_, None) => Outcome::NotSent { why: "the beneficiary has no number".into() },
-        (1, Some(order)) => app.payouts.send(&order, app.clock.now()).await,
+    let sent = match (message.attempts, instruction) {
+        (_, Instruction::NoNumber) => Outcome::NotSent { why: "the beneficiary has no number".into() },
+        (1, Instruction::Order(order)) => app.payouts.send(&order, app.clock.now()).await,
         _ => Outcome::Unknown { why: "the process stopped while sending".into() },
     };
     let mut tx = app.db.begin().await?;
