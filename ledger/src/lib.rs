@@ -40,6 +40,7 @@ pub mod id;
 pub mod journal;
 pub mod money;
 pub mod rules;
+pub mod seal;
 mod store;
 pub mod transfer;
 
