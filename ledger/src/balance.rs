@@ -21,7 +21,7 @@ pub use crate::store::look::{Line, Written};
 /// [`Fault`] when the database fails.
 pub async fn balance(conn: &mut PgConnection, book: &BookId, account: &Account) -> Result<Balance, Fault> {
     let known = read::accounts(conn, book, &[account]).await?;
-    let totals = known.get(account).map(|(_, totals)| *totals).unwrap_or_default();
+    let totals = known.get(account).map(|known| known.totals).unwrap_or_default();
     Ok(Balance { account: account.clone(), totals })
 }
 
@@ -36,7 +36,7 @@ pub async fn balances(
 ) -> Result<Vec<Balance>, Fault> {
     let known = read::accounts(conn, book, &accounts.iter().collect::<Vec<_>>()).await?;
     let balance = |account: &Account| {
-        let totals = known.get(account).map(|(_, totals)| *totals).unwrap_or_default();
+        let totals = known.get(account).map(|known| known.totals).unwrap_or_default();
         Balance { account: account.clone(), totals }
     };
     Ok(accounts.iter().map(balance).collect())

@@ -6,8 +6,10 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::id::{BadName, EscrowRef, PartyId, text_column, text_names};
 use crate::money::Asset;
@@ -16,7 +18,7 @@ use crate::money::Asset;
 /// locking, of sealing and of sharding; every key of the ledger begins with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct BookId(String);
+pub struct BookId(Arc<str>);
 
 impl BookId {
     /// Reads `<entity>:<ASSET>`, the entity in lower-case letters, digits and `_`.
@@ -26,7 +28,7 @@ impl BookId {
     pub fn parse(text: &str) -> Result<Self, BadName> {
         let (entity, asset) = text.split_once(':').ok_or(BadName("a book"))?;
         Asset::parse(asset).map_err(|_| BadName("a book"))?;
-        if word(entity) { Ok(Self(text.to_owned())) } else { Err(BadName("a book")) }
+        if word(entity) { Ok(Self(text.into())) } else { Err(BadName("a book")) }
     }
 
     /// The book of an entity in an asset.
@@ -337,16 +339,26 @@ impl Account {
     /// The path, read from the broad: `escrow:ESCROW_…`, `float:mpesa:600111`. Unique within a book.
     #[must_use]
     pub fn path(&self) -> String {
-        let kind = self.kind().word();
-        match self {
-            Account::FloatMpesa(shortcode) | Account::SuspenseMpesa(shortcode) => {
-                format!("{kind}:{shortcode}")
+        let mut path = Vec::new();
+        self.write_path(&mut path);
+        String::from_utf8_lossy(&path).into_owned()
+    }
+
+    /// Writes the path at the end of a buffer, for what is hashed.
+    pub(crate) fn write_path(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.kind().word().as_bytes());
+        let mut buffer = Uuid::encode_buffer();
+        let name = match self {
+            Account::FloatMpesa(shortcode) | Account::SuspenseMpesa(shortcode) => shortcode.as_str(),
+            Account::FloatRail(rail) => rail.as_str(),
+            Account::Employer(party) | Account::Employee(party) => {
+                party.0.hyphenated().encode_lower(&mut buffer)
             }
-            Account::FloatRail(rail) => format!("{kind}:{rail}"),
-            Account::Employer(party) | Account::Employee(party) => format!("{kind}:{party}"),
-            Account::Escrow(reference) => format!("{kind}:{reference}"),
-            _ => kind.to_owned(),
-        }
+            Account::Escrow(reference) => reference.as_str(),
+            _ => return,
+        };
+        out.push(b':');
+        out.extend_from_slice(name.as_bytes());
     }
 
     /// Reads a path.
@@ -415,7 +427,6 @@ impl From<Account> for String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     fn one_of_each() -> Vec<Account> {
         let shortcode = || Shortcode::parse("600111").unwrap();

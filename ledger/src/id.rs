@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
@@ -119,7 +120,7 @@ text_column!(EscrowRef, IdempotencyKey);
 /// Our name of an intention: unique within a book, 1 ..= 200 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct IdempotencyKey(String);
+pub struct IdempotencyKey(Arc<str>);
 
 impl IdempotencyKey {
     /// The longest key.
@@ -132,13 +133,18 @@ impl IdempotencyKey {
     pub fn parse(text: &str) -> Result<Self, BadName> {
         let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
         let fits = (1..=Self::MAX_LEN).contains(&text.len());
-        if visible && fits { Ok(Self(text.to_owned())) } else { Err(BadName("an idempotency key")) }
+        if visible && fits { Ok(Self(text.into())) } else { Err(BadName("an idempotency key")) }
     }
 
     /// The key of a transfer that is named by its id alone.
     #[must_use]
     pub fn of(id: TransferId) -> Self {
-        Self(id.to_string())
+        Self((&*id.0.hyphenated().encode_lower(&mut Uuid::encode_buffer())).into())
+    }
+
+    /// Whether it is [`Self::of`] this id.
+    pub(crate) fn is_of(&self, id: TransferId) -> bool {
+        self.0.len() == 36 && *self.0 == *id.0.hyphenated().encode_lower(&mut Uuid::encode_buffer())
     }
 
     /// The text.

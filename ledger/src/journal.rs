@@ -18,12 +18,12 @@
 //! retries, and commit. The caller commits next, with rows of its own: no network call in between, and
 //! several books in ascending order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::batch::{Batch, Known, Original, Outcome, Row, seal};
+use crate::batch::{Batch, Known, Map, Original, Outcome, Row, Set, seal};
 pub use crate::batch::{Posted, Receipt};
 use crate::chart::{Account, BookId};
 use crate::hold::Hold;
@@ -54,6 +54,10 @@ pub async fn post(
 ) -> Result<Vec<Result<Posted, Rejection>>, Fault> {
     if batch.is_empty() {
         return Ok(Vec::new());
+    }
+    // There is no table yet for metadata, and what cannot be kept is not taken.
+    if batch.iter().any(|transfer| !transfer.metadata.pairs().is_empty()) {
+        return Err(Fault::Unreadable("metadata cannot be kept yet"));
     }
     read::lock(tx, book).await?;
     let Some(head) = read::head(tx, book).await? else {
@@ -98,7 +102,7 @@ pub async fn post_one(
 }
 
 fn receipt(batch: &Batch, row: &Row) -> Receipt {
-    let last = row.first_posting + row.legs.len() as i64 - 1;
+    let last = row.first_posting + row.legs as i64 - 1;
     Receipt {
         transfer: row.id,
         batch: batch.no(),
@@ -111,23 +115,23 @@ fn receipt(batch: &Batch, row: &Row) -> Receipt {
 
 /// Reads all that the batch refers to.
 async fn know(tx: &mut PgConnection, book: &BookId, batch: &[Transfer]) -> Result<Known, Fault> {
-    let keys: Vec<String> = batch.iter().map(|transfer| transfer.key.as_str().to_owned()).collect();
+    let keys: Vec<String> = batch.iter().map(|transfer| transfer.key().as_str().to_owned()).collect();
     let ids: Vec<Uuid> = batch.iter().map(|transfer| transfer.id.0).collect();
     let landed = read::landed(tx, book, &keys, &ids).await?;
 
     let held: Vec<Uuid> = batch.iter().filter_map(hold_of).collect();
-    let holds = if held.is_empty() { HashMap::new() } else { read::holds(tx, book, &held).await? };
-    let to_reverse: HashSet<TransferId> = batch.iter().filter_map(|transfer| transfer.reverses).collect();
+    let holds = if held.is_empty() { Map::default() } else { read::holds(tx, book, &held).await? };
+    let to_reverse: Set<TransferId> = batch.iter().filter_map(|transfer| transfer.reverses).collect();
     let reversed: Vec<Uuid> = to_reverse.iter().map(|of| of.0).collect();
     let originals =
-        if reversed.is_empty() { HashMap::new() } else { read::originals(tx, book, &reversed).await? };
+        if reversed.is_empty() { Map::default() } else { read::originals(tx, book, &reversed).await? };
     let facts: Vec<_> = batch.iter().filter_map(|transfer| transfer.external.as_ref()).collect();
     let externals = if facts.is_empty() { HashMap::new() } else { read::externals(tx, book, &facts).await? };
 
     let touched = touched(batch, &holds, &originals);
     let accounts = read::accounts(tx, book, &touched).await?;
-    let ids = landed.iter().map(|(key, landed)| (landed.id, key.clone())).collect();
-    let keys = landed.into_iter().collect();
+    let ids = landed.iter().map(|(_, landed)| (landed.id, *landed)).collect();
+    let keys = landed.into_iter().filter(|(_, landed)| landed.keyed).collect();
     Ok(Known { accounts, keys, ids, externals, holds, originals, to_reverse })
 }
 
@@ -142,8 +146,8 @@ fn hold_of(transfer: &Transfer) -> Option<Uuid> {
 
 fn touched<'a>(
     batch: &'a [Transfer],
-    holds: &'a HashMap<TransferId, Hold>,
-    originals: &'a HashMap<TransferId, Original>,
+    holds: &'a Map<TransferId, Hold>,
+    originals: &'a Map<TransferId, Original>,
 ) -> Vec<&'a Account> {
     let opened = batch.iter().filter_map(|transfer| match &transfer.hold {
         Some(HoldAct::Open { posting, .. }) => Some(posting),
@@ -153,6 +157,6 @@ fn touched<'a>(
     let turned = originals.values().flat_map(|original| &original.posted);
     let postings = posted.chain(opened).chain(turned).flat_map(|posting| [&posting.debit, &posting.credit]);
     let held = holds.values().flat_map(|hold| [&hold.debit, &hold.credit]);
-    let accounts: HashSet<&Account> = postings.chain(held).collect();
+    let accounts: Set<&Account> = postings.chain(held).collect();
     accounts.into_iter().collect()
 }

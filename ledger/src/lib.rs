@@ -33,11 +33,14 @@
 
 pub mod audit;
 pub mod balance;
+#[allow(dead_code)] // rules and links are executed before the store can write them
 mod batch;
 pub mod chart;
 mod hold;
 pub mod id;
 pub mod journal;
+#[allow(dead_code)] // as above
+pub mod limit;
 pub mod money;
 pub mod rules;
 pub mod seal;

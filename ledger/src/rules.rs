@@ -8,32 +8,51 @@
 use chrono::{DateTime, Utc};
 
 use crate::chart::{Account, BookId, Rail, Shortcode};
-use crate::id::{EscrowRef, ExternalRef, IdempotencyKey, PartyId, TransferId};
+use crate::id::{BadName, EscrowRef, ExternalRef, IdempotencyKey, PartyId, TransferId};
 use crate::money::Money;
-use crate::transfer::{Event, HoldAct, Posting, Transfer};
+use crate::transfer::{Event, HoldAct, Metadata, Posting, Transfer};
 
 /// What every transfer needs beside its accounts and amounts.
 #[derive(Clone, Debug)]
 pub struct Intent {
     id: TransferId,
     book: BookId,
-    key: IdempotencyKey,
+    key: Option<IdempotencyKey>,
     effective_at: Option<DateTime<Utc>>,
     external: Option<ExternalRef>,
+    metadata: Metadata,
 }
 
 impl Intent {
     /// An intention under an id minted with the row that holds the unique fact, and under its key.
     #[must_use]
     pub fn new(id: TransferId, book: &BookId, key: IdempotencyKey) -> Self {
-        Self { id, book: book.clone(), key, effective_at: None, external: None }
+        let key = Some(key).filter(|key| !key.is_of(id));
+        Self { key, ..Self::minted(id, book) }
     }
 
-    /// When it happened in the world, if that is not when the book hears of it.
+    /// An intention that is named by its id alone: whoever asks again asks under the same id. Names of the
+    /// two kinds never meet: a key that reads like another transfer's id does not mean that transfer.
+    #[must_use]
+    pub fn minted(id: TransferId, book: &BookId) -> Self {
+        let metadata = Metadata::default();
+        Self { id, book: book.clone(), key: None, effective_at: None, external: None, metadata }
+    }
+
+    /// When it happened in the world, if that is not when the book hears of it; to the microsecond, as
+    /// Postgres keeps it.
     #[must_use]
     pub fn effective_at(mut self, at: DateTime<Utc>) -> Self {
-        self.effective_at = Some(at);
+        self.effective_at = DateTime::from_timestamp_micros(at.timestamp_micros());
         self
+    }
+
+    /// Something to find it by, see [`Metadata::with`].
+    ///
+    /// # Errors
+    /// [`BadName`] unless name and value are small words and the name is new.
+    pub fn metadata(self, name: &str, value: &str) -> Result<Self, BadName> {
+        Ok(Self { metadata: self.metadata.with(name, value)?, ..self })
     }
 
     /// The fact it books, under the name its provider gave it. A fact is booked by one transfer only: give
@@ -45,8 +64,9 @@ impl Intent {
     }
 
     fn transfer(self, event: Event, postings: Vec<Posting>) -> Transfer {
-        let Intent { id, book, key, effective_at, external } = self;
-        Transfer { id, book, key, event, postings, hold: None, reverses: None, effective_at, external }
+        let Intent { id, book, key, effective_at, external, metadata } = self;
+        let (hold, reverses) = (None, None);
+        Transfer { id, book, key, event, postings, hold, reverses, effective_at, external, metadata }
     }
 }
 
@@ -226,6 +246,11 @@ pub fn payout_failed(intent: Intent, hold: TransferId) -> Transfer {
     Transfer { hold: Some(HoldAct::Void { hold }), ..intent.transfer(Event::PayoutFailed, vec![]) }
 }
 
+/// As [`payout_failed`] for several holds, to be posted linked: all of them are free again, or none.
+pub fn payouts_failed(voids: Vec<(Intent, TransferId)>) -> Vec<Transfer> {
+    voids.into_iter().map(|(intent, hold)| payout_failed(intent, hold)).collect()
+}
+
 /// A hold with an expiry was never used: what is held is the employee's claim again.
 pub fn payout_expired(intent: Intent, hold: TransferId) -> Transfer {
     Transfer { hold: Some(HoldAct::Expire { hold }), ..intent.transfer(Event::PayoutExpired, vec![]) }
@@ -334,12 +359,14 @@ mod tests {
         let capital =
             |intent: Intent, minor| capital_in(intent, Account::FeeIncome, kes(minor)).fingerprint();
         let other = TransferId(Uuid::from_u128(9));
-        let renamed = Intent { id: other, key: IdempotencyKey::of(other), ..intent() };
+        let renamed = Intent { id: other, ..intent() };
         assert_eq!(capital(intent(), 5), capital(renamed, 5));
         let mut seen = vec![
             capital(intent(), 5),
             capital(intent(), 6),
             capital(intent().effective_at(DateTime::UNIX_EPOCH), 5),
+            capital(intent().metadata("a", "b").unwrap(), 5),
+            capital(intent().metadata("ab", "").unwrap(), 5),
             capital(intent().external(ExternalRef::new("a", "b", "c")), 5),
             capital(intent().external(ExternalRef::new("ab", "", "c")), 5),
             float_move_out(intent(), Account::FeeIncome, kes(5)).fingerprint(),
@@ -350,6 +377,19 @@ mod tests {
         let (all, _) = (seen.len(), seen.sort());
         seen.dedup();
         assert_eq!(seen.len(), all);
+    }
+
+    #[test]
+    fn an_id_is_a_key_and_is_not_written_twice() {
+        let id = TransferId(Uuid::from_u128(1));
+        let book = BookId::parse("kenya:KES").unwrap();
+        let capital = |intent| capital_in(intent, Account::FeeIncome, kes(5));
+        for intent in [Intent::minted(id, &book), Intent::new(id, &book, IdempotencyKey::of(id))] {
+            let transfer = capital(intent);
+            assert_eq!((transfer.keyed(), transfer.key()), (false, IdempotencyKey::of(id)));
+        }
+        let other = IdempotencyKey::of(TransferId(Uuid::from_u128(2)));
+        assert!(capital(Intent::new(id, &book, other)).keyed());
     }
 
     #[test]

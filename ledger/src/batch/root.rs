@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Batch, Phase};
 use crate::chart::BookId;
-use crate::id::sha256;
+use crate::id::{IdempotencyKey, sha256};
 use crate::transfer::Words;
 
 /// The root before the first batch of a book.
@@ -50,11 +50,12 @@ impl Sealed {
 pub(crate) fn seal(batch: &Batch) -> [u8; 32] {
     let mut sealed = Sealed::new(&batch.book, batch.no(), &batch.head.root, batch.recorded_at);
     for row in &batch.rows {
-        let words = [row.event.word(), row.key.as_str()];
+        let key = row.key.clone().unwrap_or_else(|| IdempotencyKey::of(row.id));
+        let words = [row.event.word(), key.as_str()];
         sealed.transfer(row.id.0, words, &row.fingerprint, row.effective_at);
-        for (leg, no) in row.legs.iter().zip(row.first_posting..) {
-            let paths = [leg.debit, leg.credit].map(|slot| batch.slots[slot].path.as_str());
-            sealed.posting(no, leg.phase, paths, leg.amount.minor());
+        for (leg, no) in batch.legs_of(row).iter().zip(row.first_posting..) {
+            let paths = [leg.debit, leg.credit].map(|slot| batch.slots[slot].account.path());
+            sealed.posting(no, leg.phase, [&paths[0], &paths[1]], leg.amount.minor());
         }
     }
     sealed.root()

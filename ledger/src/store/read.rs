@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Fault;
-use crate::batch::{Balance, GENESIS, Head, Landed, Original, Receipt, Totals};
+use crate::batch::{Balance, GENESIS, Head, Landed, Map, Opened, Original, Receipt, Totals};
 use crate::chart::{Account, BookId};
 use crate::hold::{Hold, Verb};
 use crate::id::{ExternalRef, IdempotencyKey, TransferId};
@@ -51,12 +51,19 @@ pub(crate) async fn head(conn: &mut PgConnection, book: &BookId) -> Result<Optio
         accounts: row.accounts.unwrap_or(0),
         root: row.root.map_or(Ok(GENESIS), |root| hash(&root))?,
         recorded_at: row.recorded_at,
+        closed_before: None,
     };
     Ok(Some(head))
 }
 
 pub(crate) fn hash(bytes: &[u8]) -> Result<[u8; 32], Fault> {
     bytes.try_into().map_err(|_| Fault::Unreadable("a hash is not 32 bytes"))
+}
+
+/// The column has room for a whole hash; the second half of a fingerprint is zeros.
+fn half(bytes: &[u8]) -> Result<[u8; 16], Fault> {
+    let half = bytes.get(..16).and_then(|half| half.try_into().ok());
+    half.ok_or(Fault::Unreadable("a fingerprint is not 16 bytes"))
 }
 
 /// Transfers that have one of the keys or one of the ids.
@@ -82,9 +89,16 @@ pub(crate) async fn landed(
     )
     .fetch_all(conn)
     .await?;
-    let landed = rows
-        .into_iter()
-        .map(|row| Ok((row.key, Landed { id: TransferId(row.id), fingerprint: hash(&row.fingerprint)? })));
+    let landed = rows.into_iter().map(|row| {
+        Ok((
+            row.key.clone(),
+            Landed {
+                id: TransferId(row.id),
+                keyed: !row.key.is_of(TransferId(row.id)),
+                fingerprint: half(&row.fingerprint)?,
+            },
+        ))
+    });
     landed.collect()
 }
 
@@ -121,7 +135,7 @@ pub(crate) async fn holds(
     conn: &mut PgConnection,
     book: &BookId,
     ids: &[Uuid],
-) -> Result<HashMap<TransferId, Hold>, Fault> {
+) -> Result<Map<TransferId, Hold>, Fault> {
     let rows = sqlx::query!(
         r#"
         select h.hold as "hold!", d.path as "debit!: Account", c.path as "credit!: Account",
@@ -152,7 +166,7 @@ pub(crate) async fn originals(
     conn: &mut PgConnection,
     book: &BookId,
     ids: &[Uuid],
-) -> Result<HashMap<TransferId, Original>, Fault> {
+) -> Result<Map<TransferId, Original>, Fault> {
     let rows = sqlx::query!(
         r#"
         select t.id as "id!", by.transfer as "by?", so.reverses as "reverses?",
@@ -172,7 +186,7 @@ pub(crate) async fn originals(
     )
     .fetch_all(conn)
     .await?;
-    let mut originals: HashMap<TransferId, Original> = HashMap::new();
+    let mut originals: Map<TransferId, Original> = Map::default();
     for row in rows {
         let (reversed_by, is_reversal) = (row.by.map(TransferId), row.reverses.is_some());
         let original = originals.entry(TransferId(row.id)).or_insert_with(|| Original {
@@ -194,7 +208,7 @@ pub(crate) async fn accounts(
     conn: &mut PgConnection,
     book: &BookId,
     accounts: &[&Account],
-) -> Result<HashMap<Account, (i64, Totals)>, Fault> {
+) -> Result<Map<Account, Opened>, Fault> {
     let paths: Vec<String> = accounts.iter().map(|account| account.path()).collect();
     let rows = sqlx::query!(
         r#"
@@ -221,7 +235,7 @@ pub(crate) async fn accounts(
             debits_pending: row.debits_pending.unwrap_or(0),
             credits_pending: row.credits_pending.unwrap_or(0),
         };
-        Ok(((*account).clone(), (row.account, totals)))
+        Ok(((*account).clone(), Opened { number: row.account, totals, limit: None }))
     });
     known.collect()
 }

@@ -129,7 +129,7 @@ async fn page(conn: &mut PgConnection, book: &BookId, after: i64) -> Result<Vec<
         let Some(page) = pages.last_mut() else { continue };
         if page.transfer != Some(row.id) {
             page.transfer = Some(row.id);
-            page.sealed.transfer(row.id, [&row.event, &row.key], &row.fingerprint, row.effective_at);
+            page.sealed.transfer(row.id, [&row.event, &row.key], &row.fingerprint[..16], row.effective_at);
         }
         page.sealed.posting(row.posting, phase(&row.phase)?, [&row.debit, &row.credit], row.amount);
     }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Fault;
 use crate::batch::{Batch, Slot};
 use crate::chart::{BookId, Side};
+use crate::id::IdempotencyKey;
 use crate::money::Amount;
 
 /// Opens a book if it is not open.
@@ -62,7 +63,7 @@ impl Chunks {
             chunks.debits_pending.push(slot.totals.debits_pending);
             chunks.credits_pending.push(slot.totals.credits_pending);
             chunks.lowest.push(slot.lowest);
-            chunks.floor.push(kind.floor());
+            chunks.floor.push(slot.floor);
             chunks.side.push(kind.side().word());
             chunks.low.push(place(chunks.nos.len() + 1)?);
             chunks.nos.extend_from_slice(&slot.nos);
@@ -94,15 +95,18 @@ async fn regular(conn: &mut PgConnection, batch: &Batch, root: &[u8; 32]) -> Res
         batch.head.root.as_slice(),
         batch.recorded_at,
         &accounts().map(number).collect::<Result<Vec<_>, _>>()?,
-        &accounts().map(|slot| slot.path.clone()).collect::<Vec<_>>(),
+        &accounts().map(|slot| slot.account.path()).collect::<Vec<_>>(),
         &accounts().map(|slot| slot.account.kind().word()).collect::<Vec<_>>() as _,
         &rows.iter().map(|row| row.id.0).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.event.word()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|row| row.fingerprint.as_slice()).collect::<Vec<_>>() as _,
+        &rows
+            .iter()
+            .map(|row| String::from(row.key.clone().unwrap_or_else(|| IdempotencyKey::of(row.id))))
+            .collect::<Vec<_>>(),
+        &rows.iter().map(|row| [row.fingerprint, [0; 16]].concat()).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.effective_at).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.first_posting).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.legs.len() as i64).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.legs as i64).collect::<Vec<_>>(),
         &batch.numbered().map(|(no, _, _)| no).collect::<Vec<_>>(),
         &batch.numbered().map(|(_, row, _)| row.id.0).collect::<Vec<_>>(),
         &batch.numbered().map(|(_, _, leg)| numbers[leg.debit]).collect::<Vec<_>>(),
