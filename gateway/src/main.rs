@@ -1,6 +1,7 @@
 //! One binary, `amana`, whose roles are words. The only wiring, and the only place where time and chance are
 //! made.
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use amana_gateway::people as persons;
 use amana_gateway::roles::demo;
 use amana_gateway::roles::serve::{Listeners, Serving};
 use amana_gateway::roles::standalone::{Addresses, Standalone};
+use amana_gateway::roles::verify;
 use amana_gateway::worker;
 use amana_ledger::id::{Clock, Rng};
 use amana_ledger::money::{Asset, Money};
@@ -50,6 +52,14 @@ enum Role {
     Demo,
     /// Checks that the books are sound; exits 1 if they are not.
     Audit,
+    /// Checks a bundle of the journal, offline; exits 1 if it does not prove what it claims.
+    Verify {
+        /// The bundle.
+        file: PathBuf,
+        /// The issuer's key, as published; without it the file's own is taken.
+        #[arg(long)]
+        key: Option<String>,
+    },
     /// Measures transfers posted a second beside plain inserts, in a database of its own.
     Bench,
     /// Prints the version.
@@ -100,6 +110,11 @@ async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> 
         }
         Role::Demo => play().await?,
         Role::Audit => return audit(&environment).await,
+        Role::Verify { file, key } => {
+            let verdict = verify::check(&file, key.as_deref())?;
+            say(&verify::told(&verdict, key.is_some()));
+            return Ok(if verdict.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Role::Bench => measure().await?,
         Role::Version => say(env!("CARGO_PKG_VERSION")),
     }

@@ -46,6 +46,7 @@ pub mod rules;
 pub mod seal;
 mod store;
 pub mod transfer;
+pub mod verify;
 
 pub use batch::{Balance, Totals};
 pub use store::{Constraint, Fault};

@@ -3,3 +3,4 @@
 pub mod demo;
 pub mod serve;
 pub mod standalone;
+pub mod verify;

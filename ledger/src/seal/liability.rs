@@ -12,9 +12,10 @@
 
 use aws_lc_rs::hmac;
 
+use super::note::{BadNote, Head, Key, origin};
 use super::proof;
 use super::tree::Hash;
-use crate::chart::{Account, Class};
+use crate::chart::{Account, BookId, Class};
 use crate::id::sha256;
 use crate::transfer::Words;
 
@@ -25,6 +26,50 @@ pub struct Sum {
     pub hash: Hash,
     /// Minor units, at most `i64::MAX`.
     pub sum: u64,
+}
+
+/// The published root: what a book owed after so many batches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Liabilities {
+    /// The book.
+    pub book: BookId,
+    /// How many accounts are owed something.
+    pub leaves: u64,
+    /// How many batches the log had.
+    pub batches: u64,
+    /// The root and the total.
+    pub root: Sum,
+}
+
+impl Liabilities {
+    /// The text that is signed: a checkpoint of this tree, with two lines more.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let more = format!("total {}\nbatches {}\n", self.root.sum, self.batches);
+        Head { origin: Self::origin(&self.book), size: self.leaves, hash: self.root.hash, more: &more }.text()
+    }
+
+    fn origin(book: &BookId) -> String {
+        format!("{}/liabilities", origin(book))
+    }
+
+    /// Reads the signed liabilities of the book.
+    ///
+    /// # Errors
+    /// [`BadNote`] unless they are, signed by the key.
+    pub fn open(book: &BookId, key: &Key, note: &str) -> Result<Self, BadNote> {
+        let text = key.open(note)?;
+        let head = Head::read(Self::origin(book), text)?;
+        let mut lines = head.more.lines();
+        let mut number = |name: &str| -> Result<u64, BadNote> {
+            let line = lines.next().and_then(|line| line.strip_prefix(name)).ok_or(BadNote::Text)?;
+            line.parse().map_err(|_| BadNote::Text)
+        };
+        let (sum, batches) = (number("total ")?, number("batches ")?);
+        let root = Sum { hash: head.hash, sum };
+        let read = Self { book: book.clone(), leaves: head.size, batches, root };
+        if read.text() == text { Ok(read) } else { Err(BadNote::Text) }
+    }
 }
 
 /// Whether what stands on an account is owed to somebody. The control account of what is owed in tokens says

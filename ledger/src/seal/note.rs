@@ -58,7 +58,7 @@ impl Checkpoint {
     /// The text that is signed.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("{}\n{}\n{}\n", origin(&self.book), self.size, BASE64.encode(self.root))
+        Head { origin: origin(&self.book), size: self.size, hash: self.root, more: "" }.text()
     }
 
     /// Reads a signed checkpoint of the book.
@@ -66,14 +66,70 @@ impl Checkpoint {
     /// # Errors
     /// [`BadNote`] unless it is one, signed by the key.
     pub fn open(book: &BookId, key: &Key, note: &str) -> Result<Self, BadNote> {
-        let text = key.open(note)?;
-        let mut lines = text.lines().skip(1);
-        let (size, root) = (lines.next().ok_or(BadNote::Text)?, lines.next().ok_or(BadNote::Text)?);
-        let size = size.parse().map_err(|_| BadNote::Text)?;
-        let root = decoded(root).ok_or(BadNote::Text)?;
-        let checkpoint = Self { book: book.clone(), size, root };
-        // One checkpoint, one text: "007" or another book's name is another text.
-        if checkpoint.text() == text { Ok(checkpoint) } else { Err(BadNote::Text) }
+        let Head { size, hash, .. } = Head::read(origin(book), key.open(note)?)?.alone()?;
+        Ok(Self { book: book.clone(), size, root: hash })
+    }
+}
+
+/// The end of a bundle: how many lines were before it, and their hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The book.
+    pub book: BookId,
+    /// How many lines.
+    pub lines: u64,
+    /// SHA-256 over them.
+    pub hash: Hash,
+}
+
+impl Ending {
+    /// The text that is signed.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let origin = format!("{}/bundle", origin(&self.book));
+        Head { origin, size: self.lines, hash: self.hash, more: "" }.text()
+    }
+
+    /// Reads the signed end of a bundle of the book.
+    ///
+    /// # Errors
+    /// [`BadNote`] unless it is one, signed by the key.
+    pub fn open(book: &BookId, key: &Key, note: &str) -> Result<Self, BadNote> {
+        let origin = format!("{}/bundle", origin(book));
+        let Head { size, hash, .. } = Head::read(origin, key.open(note)?)?.alone()?;
+        Ok(Self { book: book.clone(), lines: size, hash })
+    }
+}
+
+/// The text of every note we sign: what it is about, a size, a hash, and lines of its kind.
+pub(super) struct Head<'a> {
+    pub(super) origin: String,
+    pub(super) size: u64,
+    pub(super) hash: Hash,
+    pub(super) more: &'a str,
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn text(&self) -> String {
+        format!("{}\n{}\n{}\n{}", self.origin, self.size, BASE64.encode(self.hash), self.more)
+    }
+
+    /// Reads a text of this origin.
+    pub(super) fn read(origin: String, text: &'a str) -> Result<Self, BadNote> {
+        let mut lines = text.splitn(4, '\n').skip(1);
+        let mut line = || lines.next().ok_or(BadNote::Text);
+        let (size, hash, rest) = (line()?, line()?, line()?);
+        let (size, hash) = (size.parse().map_err(|_| BadNote::Text)?, decoded(hash).ok_or(BadNote::Text)?);
+        let head = Self { origin, size, hash, more: rest };
+        // One head, one text: "007" or another book's name is another text.
+        if head.text() == text { Ok(head) } else { Err(BadNote::Text) }
+    }
+}
+
+impl Head<'_> {
+    /// Nothing follows the hash.
+    fn alone(self) -> Result<Self, BadNote> {
+        if self.more.is_empty() { Ok(self) } else { Err(BadNote::Text) }
     }
 }
 

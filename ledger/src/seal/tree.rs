@@ -63,6 +63,17 @@ impl Edge {
         Self { size: 0, peaks: [[0; 32]; 64] }
     }
 
+    /// The edge of a tree of `size`, if it has as many perfect trees.
+    #[must_use]
+    pub fn of(size: u64, peaks: &[Hash]) -> Option<Self> {
+        let mut edge = Self { size, ..Self::new() };
+        let is_whole = peaks.len() == size.count_ones() as usize;
+        is_whole.then(|| {
+            edge.peaks[..peaks.len()].copy_from_slice(peaks);
+            edge
+        })
+    }
+
     /// How many leaves the tree has.
     #[must_use]
     pub const fn size(&self) -> u64 {
