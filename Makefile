@@ -12,11 +12,11 @@ serve:                ## the same stack, left running
 	cargo run -q -p amana-gateway -- serve --embedded
 
 test:                 ## everything
-	@deploy/setup.sh postgres cc python
+	@deploy/setup.sh postgres cc python hledger beancount
 	cargo test --workspace
 
 check:                ## format, lints as errors, the committed Wasm, tests (the house's law among them)
-	@deploy/setup.sh postgres cc python wasm
+	@deploy/setup.sh postgres cc python wasm hledger beancount
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo run -q -p amana-contract-build -- --check

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that what the build and the tests need is on this machine. Usage: deploy/setup.sh [postgres] [cc] [python] [wasm]
+# Makes sure that what the build and the tests need is on this machine.
+# Usage: deploy/setup.sh [postgres] [cc] [python] [wasm] [hledger] [beancount]
 # Installs what is missing where it can (Debian or Ubuntu, as root); says what to install where it cannot.
 set -euo pipefail
 
@@ -17,6 +18,8 @@ for need in "$@"; do
     postgres) have_postgres || missing+=(postgresql) ;;
     cc) command -v cc >/dev/null || missing+=(build-essential) ;;
     python) python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv) ;;
+    hledger) command -v hledger >/dev/null || missing+=(hledger) ;;
+    beancount) command -v bean-check >/dev/null || missing+=(beancount) ;;
     wasm) ;;
     *) echo "setup: no such need: $need" >&2; exit 2 ;;
     esac

@@ -15,6 +15,7 @@ use amana_gateway::embedded::people::LOG_INS;
 use amana_gateway::embedded::{self, Home, Means};
 use amana_gateway::people as persons;
 use amana_gateway::roles::demo;
+use amana_gateway::roles::export;
 use amana_gateway::roles::serve::{Listeners, Serving};
 use amana_gateway::roles::standalone::{Addresses, Standalone};
 use amana_gateway::roles::verify;
@@ -60,6 +61,9 @@ enum Role {
         #[arg(long)]
         key: Option<String>,
     },
+    /// Writes a book's journal for other programs, whatever its size. Needs DATABASE_URL and nothing else.
+    #[command(after_help = export::HELP)]
+    Export(export::Order),
     /// Measures transfers posted a second beside plain inserts, in a database of its own.
     Bench,
     /// Prints the version.
@@ -99,7 +103,7 @@ async fn main() -> ExitCode {
 
 async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> {
     // These screens are for a story and a table.
-    let usual = if matches!(role, Role::Demo | Role::Bench) { "error" } else { "info" };
+    let usual = if matches!(role, Role::Demo | Role::Bench | Role::Export(_)) { "error" } else { "info" };
     log(config::log_filter(&environment).unwrap_or(usual))?;
     match role {
         Role::Serve { embedded: false } => serve(&environment).await?,
@@ -115,6 +119,7 @@ async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> 
             say(&verify::told(&verdict, key.is_some()));
             return Ok(if verdict.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Role::Export(order) => write_out(&environment, &order).await?,
         Role::Bench => measure().await?,
         Role::Version => say(env!("CARGO_PKG_VERSION")),
     }
@@ -228,6 +233,11 @@ async fn audit(environment: &Environment) -> Result<ExitCode, Failure> {
         say(&format!("{} {}: {}", if check.ok { "ok  " } else { "FAIL" }, check.name, check.detail));
     }
     Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn write_out(environment: &Environment, order: &export::Order) -> Result<(), Failure> {
+    let url = config::database_url(environment)?;
+    Ok(export::export(&Db::connect(url.expose(), 1).await?, order).await?)
 }
 
 /// Resolves when somebody wants us to end. Listens from the call on, not only from the first wait.

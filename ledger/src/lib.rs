@@ -29,13 +29,14 @@
 //! goes back within a book. Days are days in UTC.
 //!
 //! Invariant: chart → transfer, hold → rules; batch (pure execution) → store (the only SQL) → journal,
-//! balance, audit. No file names an adapter, a provider's payload, a clock or a source of chance.
+//! balance, export, audit. No file names an adapter, a provider's payload, a clock or a source of chance.
 
 pub mod audit;
 pub mod balance;
 #[allow(dead_code)] // rules and links are executed before the store can write them
 mod batch;
 pub mod chart;
+pub mod export;
 mod hold;
 pub mod id;
 pub mod journal;

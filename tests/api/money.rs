@@ -69,3 +69,40 @@ async fn a_key_makes_a_call_once() {
     assert_eq!(api.get("/v1/proof", &auditor).await.ok(200)["agrees"], true);
     api.world.sound().await;
 }
+
+#[tokio::test]
+async fn the_journal_goes_out_as_a_stream_to_staff_alone() {
+    let api = Api::open().await;
+    let finance = api.staff(Role::Finance, "0712345001").await;
+    let auditor = api.staff(Role::Auditor, "0712345002").await;
+    let (employer, _) = api.register("employer", "0712345003").await;
+    let body = json!({"float": "mpesa:600111", "amount": "1000.00", "currency": "KES"}).to_string();
+    keyed(&api, "/v1/floats:capital-in", (&finance, "one"), &body).await.ok(201);
+    let path = "/v1/books/kenya:KES/export";
+    let journal = api.get(&format!("{path}?format=hledger"), &auditor).await;
+    assert_eq!(journal.status, 200);
+    assert_eq!(journal.header("transfer-encoding"), Some("chunked"));
+    assert_eq!(journal.header("content-disposition"), Some("attachment; filename=\"kenya-KES.journal\""));
+    for said in ["capital_in", "assets:float:mpesa:600111  1000.00 KES", "0.00 KES = -1000.00 KES"] {
+        assert!(journal.text.contains(said), "{said}: {}", journal.text);
+    }
+    for format in ["beancount", "ndjson", "csv"] {
+        let reply = api.get(&format!("{path}?format={format}&from=2026-01-01&to=2027-12-31"), &auditor).await;
+        assert!(reply.status == 200 && reply.text.contains("capital_in"), "{reply:?}");
+    }
+    let table = api.get(&format!("{path}?format=csv&from=2020-01-01&to=2020-01-31"), &auditor).await;
+    assert!(table.status == 200 && !table.text.contains("capital_in"));
+
+    api.get(&format!("{path}?format=csv"), &employer).await.problem(403, "forbidden");
+    api.get("/v1/books/other:KES/export?format=csv", &auditor).await.problem(404, "not_found");
+    for (query, field) in [
+        ("", "/format"),
+        ("?format=pdf", "/format"),
+        ("?format=csv&from=yesterday", "/from"),
+        ("?format=csv&to=2026-02-30", "/to"),
+        ("?format=csv&from=2026-02-02&to=2026-02-01", "/to"),
+    ] {
+        let problem = api.get(&format!("{path}{query}"), &auditor).await.problem(422, "bad_field");
+        assert_eq!(at_fault(&problem), [field]);
+    }
+}

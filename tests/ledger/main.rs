@@ -2,6 +2,7 @@
 //! under load.
 
 mod database;
+mod exports;
 mod ground;
 mod random;
 mod reading;

@@ -17,10 +17,10 @@ use uuid::Uuid;
 use crate::ground::{Ground, NOON, Seeded, kes, party, paybill, rail};
 
 /// A request in both languages, under the number of its intention: the key says it, and the id is made of it.
-struct Request {
-    key: String,
-    op: Op,
-    transfer: Transfer,
+pub(crate) struct Request {
+    pub(crate) key: String,
+    pub(crate) op: Op,
+    pub(crate) transfer: Transfer,
 }
 
 fn key(number: u64) -> String {
@@ -46,7 +46,7 @@ fn leg(debit: &Account, credit: &Account, amount: i64) -> (String, String, i64) 
 }
 
 /// The same intention always asks the same, unless `other` twists it: a used key with another request.
-fn request(book: &BookId, seed: u64, number: u64, other: bool) -> Request {
+pub(crate) fn request(book: &BookId, seed: u64, number: u64, other: bool) -> Request {
     let rng = Seeded::of(seed ^ number.wrapping_mul(0xff51_afd7_ed55_8ccd));
     let amount = 1 + rng.below(40) as i64 + i64::from(other) * 50;
     let intent = Intent::new(id(number), book, IdempotencyKey::parse(&key(number)).unwrap());

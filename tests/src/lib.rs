@@ -4,6 +4,7 @@
 
 pub mod naive;
 pub mod pg;
+pub mod programs;
 pub mod python;
 pub mod schema;
 pub mod story;

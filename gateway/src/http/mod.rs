@@ -91,6 +91,7 @@ fn doors() -> Doors {
         .add(routes!(v1::reads::proof))
         .add(routes!(v1::books::trial_balance))
         .add(routes!(v1::books::statement))
+        .add(routes!(v1::export::export))
         .add(routes!(v1::money::capital_in))
         .add(routes!(v1::money::float_move))
         .add(routes!(v1::money::retry))

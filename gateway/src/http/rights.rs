@@ -74,6 +74,7 @@ pub(super) const RIGHTS: &[(&str, &str, Who)] = &[
     ("GET",   "/v1/proof",                              STAFF),
     ("GET",   "/v1/ledger/trial-balance",               STAFF),
     ("GET",   "/v1/ledger/accounts/{path}/statement",   STAFF),
+    ("GET",   "/v1/books/{book}/export",                STAFF),
     ("POST",  "/v1/floats:capital-in",                  MONEY),
     ("POST",  "/v1/floats:move",                        MONEY),
     ("POST",  "/v1/payouts/{reference}:retry",          Roles(&[Operator, Finance, Admin])),

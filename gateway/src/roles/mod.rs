@@ -1,6 +1,7 @@
 //! What the words of the command line do: one file or folder a role of the binary.
 
 pub mod demo;
+pub mod export;
 pub mod serve;
 pub mod standalone;
 pub mod verify;

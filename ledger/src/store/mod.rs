@@ -3,6 +3,7 @@
 //! Invariant: error prose is never parsed. What the database refuses is known by the name of the rule alone.
 
 pub(crate) mod look;
+pub(crate) mod page;
 pub(crate) mod read;
 pub(crate) mod sound;
 pub(crate) mod write;
