@@ -246,7 +246,8 @@ async fn what_the_api_says_is_what_the_chain_says_to_a_stranger() {
     let read = move || {
         python::play(
             env!("CARGO_TARGET_TMPDIR"),
-            [&url, STANDALONE_PASSPHRASE, &contract, &key, "500003700000"],
+            "sdk.py",
+            &[&url, STANDALONE_PASSPHRASE, &contract, &key, "500003700000"],
         )
     };
     let said = tokio::task::spawn_blocking(read).await.unwrap();

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use amana_adapters::http;
 use amana_adapters::port::Outcome;
+use amana_adapters::stellar::anchor;
 use amana_adapters::stellar::deploy::{Deployed, Plan, Purse, Roles, Site, deploy, fund_channels};
 use amana_adapters::stellar::{
     Attempt, Built, ChainEvent, ChainOp, Cursor, Heard, Keypair, Look, Network, Next, Sent, Signers, Stellar,
@@ -17,6 +18,7 @@ use rand::{RngCore, SeedableRng};
 use serde_json::{Value, json};
 
 pub(crate) const WASM: &[u8] = include_bytes!("../../contracts/escrow/escrow.wasm");
+pub(crate) const ANCHOR_WASM: &[u8] = include_bytes!("../../contracts/anchor/anchor.wasm");
 /// When every network begins, Unix seconds.
 pub(crate) const GENESIS: u64 = 1_795_000_000;
 
@@ -88,7 +90,19 @@ pub(crate) async fn raise(site: &Site) -> Deployed {
     deploy(site, &plan).await.unwrap()
 }
 
-/// A network with token and escrow contract, and two channels.
+/// Deploys the anchor contract with the keys of [`keypair`].
+pub(crate) async fn raise_anchor(site: &Site) -> String {
+    let plan = anchor::Plan {
+        operator: keypair("operator").address(),
+        deployer: &keypair("deployer"),
+        salt: [1; 32],
+        wasm: ANCHOR_WASM,
+        purse: Purse::Friendbot,
+    };
+    anchor::deploy(site, &plan).await.unwrap()
+}
+
+/// A network with token, escrow and anchor contract, and two channels.
 pub(crate) struct Chain {
     pub(crate) net: Localnet,
     pub(crate) stellar: Stellar,
@@ -102,6 +116,7 @@ impl Chain {
         let net = bare().await;
         let site = site(&net);
         let deployed = raise(&site).await;
+        let anchor = Some(raise_anchor(&site).await);
         let (channel, other_channel) = (keypair("channel 1"), keypair("channel 2"));
         fund_channels(&site, Purse::Friendbot, &[channel.clone(), other_channel.clone()]).await.unwrap();
         let network = Network {
@@ -109,6 +124,7 @@ impl Chain {
             passphrase: STANDALONE_PASSPHRASE.into(),
             contract: deployed.contract.clone(),
             token: deployed.token.clone(),
+            anchor,
             exponent: 2,
         };
         let stellar = Stellar::new(network, signers(), client(), rng()).unwrap();

@@ -17,7 +17,7 @@ use crate::chain::{Chain, GENESIS, amount, client, rng, signers};
 
 /// What happens to one `sendTransaction`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(crate) enum Fault {
     /// It reaches the network; the answer does not come back.
     LostAnswer,
     /// It is called pending and thrown away, as a full queue may do.
@@ -26,10 +26,10 @@ enum Fault {
     Sick,
 }
 
-type Faults = Arc<Mutex<VecDeque<Fault>>>;
+pub(crate) type Faults = Arc<Mutex<VecDeque<Fault>>>;
 
 /// An adapter that reaches the network of `chain` only through a server with these faults, one a sending.
-async fn through(chain: &Chain, faults: &[Fault]) -> (Stellar, Faults) {
+pub(crate) async fn through(chain: &Chain, faults: &[Fault]) -> (Stellar, Faults) {
     let faults: Faults = Arc::new(Mutex::new(faults.iter().copied().collect()));
     let (url, todo) = (chain.net.url(), faults.clone());
     let app = Router::new().fallback(move |body: Bytes| {
@@ -68,7 +68,7 @@ async fn ask(url: &str, request: &Value) -> Value {
 }
 
 /// What a worker does with an instruction until it is done, a ledger a round; returns the bytes it built.
-async fn work(chain: &Chain, stellar: &Stellar, op: &ChainOp) -> Vec<Built> {
+pub(crate) async fn work(chain: &Chain, stellar: &Stellar, op: &ChainOp) -> Vec<Built> {
     let mut built: Vec<Built> = Vec::new();
     let mut sent: Option<Sent> = None;
     let mut next = Next::Rebuild;

@@ -3,6 +3,7 @@
 //!
 //! Invariant: each test has a network of its own, whose clock stands still unless the test moves it.
 
+mod anchor;
 mod archive;
 mod chain;
 mod deployment;

@@ -15,7 +15,8 @@ async fn the_official_sdk_reads_the_same_escrow_and_cannot_release_it_as_a_stran
     let said = tokio::task::spawn_blocking(move || {
         python::play(
             env!("CARGO_TARGET_TMPDIR"),
-            [&url, STANDALONE_PASSPHRASE, &contract, &hex::encode(key), to_payee],
+            "sdk.py",
+            &[&url, STANDALONE_PASSPHRASE, &contract, &hex::encode(key), to_payee],
         )
     });
     let said = said.await.unwrap();

@@ -42,11 +42,11 @@ fn run(command: &mut Command) -> Vec<u8> {
     output.stdout
 }
 
-/// Plays `sdk.py`: reads the escrow, tries to release it as a stranger, reads it again. `scratch` is a test's
+/// Plays a script of `tests/chain` and reads the one JSON value it prints. `scratch` is a test's
 /// `CARGO_TARGET_TMPDIR`.
-pub fn play(scratch: &str, words: [&str; 5]) -> Value {
+pub fn play(scratch: &str, script: &str, words: &[&str]) -> Value {
     let target = Path::new(scratch).parent().expect("a build folder");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("chain/sdk.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("chain").join(script);
     let said = run(Command::new(python(target)).arg(script).args(words));
     serde_json::from_slice(&said).expect("it works")
 }

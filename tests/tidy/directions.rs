@@ -7,11 +7,12 @@ use crate::tree::Tree;
 use crate::{caught, none};
 
 /// A crate's folder and the crates of ours it may depend on (tests aside).
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 7] = [
     ("ledger", &[]),
     ("adapters", &["amana-ledger"]),
     ("gateway", &["amana-adapters", "amana-ledger", "amana-localnet"]),
     ("contracts/escrow", &[]),
+    ("contracts/anchor", &[]),
     ("contracts/localnet", &[]),
     ("contracts/build", &[]),
 ];

@@ -11,7 +11,9 @@ use stellar_xdr::{
 
 use super::op::{ChainOp, to_minor};
 use super::rpc::{ChainFault, Rpc, Simulation};
-use super::wire::{decode, encode, field, hex32_or_none, muxed, read_address, read_bytes32, read_i128};
+use super::wire::{
+    decode, encode, field, hex32_or_none, muxed, read_address, read_bytes32, read_count, read_i128,
+};
 use crate::port::Outcome;
 
 /// Number and name of each error of the contract, as in its committed interface. Numbers are frozen; the
@@ -48,9 +50,13 @@ pub const CONTRACT_ERRORS: &[(u32, &str)] = &[
     (143, "NotConfigured"),
 ];
 
-/// An error number in our words: the contract's by its name, the token's as `token_13`.
+/// The same of the anchor contract. They begin at 200, so that a number alone names the refusal.
+pub const ANCHOR_ERRORS: &[(u32, &str)] =
+    &[(200, "NotGrown"), (201, "OtherRoot"), (210, "BadBook"), (240, "NotConfigured")];
+
+/// An error number in our words: the contracts' by its name, the token's as `token_13`.
 pub fn error_name(number: u32) -> String {
-    let known = CONTRACT_ERRORS.iter().find(|(known, _)| *known == number);
+    let known = CONTRACT_ERRORS.iter().chain(ANCHOR_ERRORS).find(|(known, _)| *known == number);
     match known {
         Some((_, name)) => (*name).to_owned(),
         None if number < 100 => format!("token_{number}"),
@@ -139,18 +145,16 @@ impl EscrowOnChain {
             to_payee: minor("to_payee")?,
             fee: minor("fee")?,
             vault: minor("vault")?,
-            expiry: match field(view, "expiry")? {
-                ScVal::U64(seconds) => i64::try_from(*seconds).ok()?,
-                _ => return None,
-            },
+            expiry: read_count(field(view, "expiry")?)?,
         })
     }
 
     /// Whether this escrow shows that `op` was done to it. A deposit does not show: ask `Stellar::deposit`.
+    /// Nor does what is not about an escrow.
     pub fn shows(&self, op: &ChainOp) -> bool {
         match op {
             ChainOp::Create { amount, expiry, .. } => self.amount == amount.minor() && self.expiry == *expiry,
-            ChainOp::Fund { .. } => false,
+            ChainOp::Fund { .. } | ChainOp::Anchor { .. } => false,
             ChainOp::Assign { payee, to, .. } => self.payee.as_ref() == Some(payee) && self.to == *to,
             ChainOp::Release { to_payee, fee, .. } => {
                 self.state == EscrowState::Released && self.to_payee == *to_payee && self.fee == *fee

@@ -163,10 +163,22 @@ pub async fn deploy(site: &Site, plan: &Plan<'_>) -> Result<Deployed, DeployFaul
     let asset = asset(plan.asset_code, plan.issuer.public())?;
     let token = site.deploy_token(plan.deployer, &asset).await?;
     let code = site.upload(plan.deployer, plan.wasm).await?;
-    let contract = site.create_contract(plan, &token, &code).await?;
+    let constructor = constructor(plan, &token)?;
+    let contract = site.create_contract((plan.deployer, plan.salt), &code, constructor).await?;
     site.hand_over(plan.issuer, &token, &contract).await?;
     site.lock_issuer(plan.issuer).await?;
     Ok(Deployed { contract, token, wasm_hash: hex::encode(code.0) })
+}
+
+/// The arguments of the escrow's constructor.
+fn constructor(plan: &Plan<'_>, token: &str) -> Result<Vec<ScVal>, ChainFault> {
+    let roles = &plan.roles;
+    let mut args = Vec::new();
+    for place in [&roles.admin, &roles.operator, &roles.delegate, &roles.arbiter, &token.to_owned()] {
+        args.push(ScVal::Address(address(place)?));
+    }
+    args.push(unit(plan.exponent)?.into());
+    Ok(args)
 }
 
 /// Opens the channels' accounts where they are missing.
@@ -272,7 +284,7 @@ impl Site {
         Ok(token)
     }
 
-    async fn upload(&self, payer: &Keypair, wasm: &[u8]) -> Result<Hash, DeployFault> {
+    pub(super) async fn upload(&self, payer: &Keypair, wasm: &[u8]) -> Result<Hash, DeployFault> {
         let hash = Hash(sha256(wasm));
         let key = encode(&LedgerKey::ContractCode(LedgerKeyContractCode { hash: hash.clone() }))?;
         let found = self.rpc.ledger_entries(&[key]).await?;
@@ -286,13 +298,14 @@ impl Site {
         Ok(hash)
     }
 
-    async fn create_contract(
+    /// Creates the contract that deployer and salt name, or finds it with this code.
+    pub(super) async fn create_contract(
         &self,
-        plan: &Plan<'_>,
-        token: &str,
+        (deployer, salt): (&Keypair, [u8; 32]),
         code: &Hash,
+        constructor_args: Vec<ScVal>,
     ) -> Result<String, DeployFault> {
-        let preimage = deployed_preimage(plan.deployer.public(), plan.salt);
+        let preimage = deployed_preimage(deployer.public(), salt);
         let contract: ContractId = contract_of(&self.id, &preimage)?;
         let text = contract.to_string();
         match self.executable(&text).await? {
@@ -307,12 +320,6 @@ impl Site {
             }
             None => {}
         }
-        let roles = &plan.roles;
-        let mut constructor_args = Vec::new();
-        for place in [&roles.admin, &roles.operator, &roles.delegate, &roles.arbiter, &token.to_owned()] {
-            constructor_args.push(ScVal::Address(address(place)?));
-        }
-        constructor_args.push(unit(plan.exponent)?.into());
         let args = CreateContractArgsV2 {
             contract_id_preimage: preimage,
             executable: ContractExecutable::Wasm(code.clone()),
@@ -320,7 +327,7 @@ impl Site {
                 .try_into()
                 .map_err(|_| ChainFault::Encoding("constructor arguments".into()))?,
         };
-        self.run("create contract", plan.deployer, HostFunction::CreateContractV2(args)).await?;
+        self.run("create contract", deployer, HostFunction::CreateContractV2(args)).await?;
         Ok(text)
     }
 
@@ -435,6 +442,7 @@ impl Site {
             passphrase: self.passphrase.clone(),
             contract: String::new(),
             token: String::new(),
+            anchor: None,
             exponent: 0,
         };
         let mut sent = send(&self.rpc, &built.envelope_xdr).await;

@@ -1,6 +1,6 @@
-//! What happened on the chain, as the escrow contract and its token told it.
+//! What happened on the chain, as the escrow contract, its token and the anchor told it.
 //!
-//! Invariant: no event of these two contracts is skipped: one of the escrow's that cannot be read is an
+//! Invariant: no event of these contracts is skipped: one of ours that cannot be read is an
 //! error, so that a cursor is never moved past it. An effect is named by transaction hash and index, whether
 //! heard from the event stream or from the transaction's own result.
 
@@ -10,7 +10,9 @@ use stellar_xdr::{ContractEvent, ContractEventBody, ContractEventType, ScVal, Tr
 
 use super::op::{Network, to_minor, unit};
 use super::rpc::{ChainFault, EventAnswer, EventsAnswer, EventsFrom, Rpc};
-use super::wire::{decode, field, hex32, read_address, read_bytes32, read_i128, read_symbol};
+use super::wire::{
+    decode, field, hex32, read_address, read_bytes32, read_count, read_i128, read_string, read_symbol,
+};
 
 /// What an event means. Amounts are minor units; `key` is the escrow's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +117,16 @@ pub enum Effect {
         /// Token units below a minor unit; zero for everything the escrow contract does.
         dust: i64,
     },
+    /// A book's checkpoint was written down.
+    Anchored {
+        /// The ledger's name of the book.
+        book: String,
+        /// How many batches its log has.
+        size: i64,
+        /// The Merkle root over them.
+        #[serde(with = "hex32")]
+        root: [u8; 32],
+    },
     /// An event we know nothing of: a newer contract's verb, the token's own housekeeping.
     Other {
         /// Its first topics, where they are words.
@@ -207,7 +219,9 @@ pub(super) async fn read_on(rpc: &Rpc, network: &Network, from: &Cursor) -> Resu
         Cursor::Ledger(ledger) => EventsFrom::Ledger(*ledger),
         Cursor::After(cursor) => EventsFrom::Cursor(cursor),
     };
-    let answer = rpc.events(&[&network.contract, &network.token], start).await?;
+    let contracts: Vec<&str> =
+        [&network.contract, &network.token].into_iter().chain(&network.anchor).map(String::as_str).collect();
+    let answer = rpc.events(&contracts, start).await?;
     // The window may have moved on between the two calls.
     if let Some(gap) = answer.oldest_ledger.and_then(gap) {
         return Ok(gap);
@@ -281,7 +295,8 @@ pub(super) fn of_meta(
     for (operation, events) in by_operation.into_iter().enumerate() {
         for (number, event) in events.iter().enumerate() {
             let contract = event.contract_id.as_ref().map(ToString::to_string).unwrap_or_default();
-            let ours = contract == network.contract || contract == network.token;
+            let mut ours = [&network.contract, &network.token].into_iter().chain(&network.anchor);
+            let ours = ours.any(|known| *known == contract);
             if !ours || event.type_ != ContractEventType::Contract {
                 continue;
             }
@@ -297,7 +312,7 @@ pub(super) fn of_meta(
     Ok(out)
 }
 
-/// What an event of either contract means.
+/// What an event of one of the contracts means.
 pub(super) fn meaning(
     network: &Network,
     contract: &str,
@@ -313,6 +328,15 @@ pub(super) fn meaning(
         let unreadable =
             || ChainFault::Malformed { method: "getEvents", why: format!("event {verb} of the token") };
         return token_effect(network, verb, topics, value).ok_or_else(unreadable);
+    }
+    if network.anchor.as_deref() == Some(contract) {
+        let verb: Vec<&str> = words.iter().map(String::as_str).collect();
+        let unreadable =
+            || ChainFault::Malformed { method: "getEvents", why: "event anchor/anchored".into() };
+        return match verb.as_slice() {
+            ["anchor", "anchored"] => anchored(topics, value).ok_or_else(unreadable),
+            _ => Ok(Effect::Other { words }),
+        };
     }
     if contract != network.contract || words.first().map(String::as_str) != Some("escrow") {
         return Ok(Effect::Other { words });
@@ -347,6 +371,14 @@ fn escrow_effect(network: &Network, verb: &str, topics: &[ScVal], value: &ScVal)
         "cancelled" => Effect::Cancelled { key, burned: minor("burned")? },
         "burned" => Effect::Burned { key, amount: minor("amount")?, vault: minor("vault")? },
         _ => return None,
+    })
+}
+
+fn anchored(topics: &[ScVal], value: &ScVal) -> Option<Effect> {
+    Some(Effect::Anchored {
+        book: read_string(topics.get(2)?)?,
+        size: read_count(field(value, "size")?)?,
+        root: read_bytes32(field(value, "root")?)?,
     })
 }
 

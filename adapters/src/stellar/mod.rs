@@ -1,4 +1,4 @@
-//! The chain: the escrow contract on a Stellar network, spoken to over Stellar RPC.
+//! The chain: our contracts on a Stellar network, spoken to over Stellar RPC.
 //!
 //! An instruction ([`ChainOp`]) is built into signed bytes ([`Built`]), the caller stores them,
 //! [`Stellar::send`]s them as often as it likes, [`Stellar::look`]s what became of them, and [`verdict`] says
@@ -7,6 +7,7 @@
 //! Invariant: amounts are minor units outside this folder and token units beyond it. Time is the network's.
 //! Absent: the admin's and the arbiter's calls.
 
+pub mod anchor;
 mod build;
 mod contract;
 pub mod deploy;
@@ -27,13 +28,14 @@ use amana_ledger::id::Rng;
 use stellar_xdr::{Hash, HostFunction, ScVal};
 
 pub use build::{Built, Limits};
-pub use contract::{CONTRACT_ERRORS, EscrowOnChain, EscrowState, Totals, error_name};
+pub use contract::{ANCHOR_ERRORS, CONTRACT_ERRORS, EscrowOnChain, EscrowState, Totals, error_name};
 pub use event::{ChainEvent, Cursor, Effect, EventPage, Heard};
 pub use op::{ChainOp, Network, to_minor, to_token, unit};
 pub use rpc::{ChainFault, Health, Rpc};
 pub use sign::{BadSecret, Keypair};
 pub use submit::{Attempt, Look, Next, Sent, verdict};
 
+use self::anchor::Anchor;
 use crate::http::Client;
 use crate::port::Outcome;
 
@@ -46,7 +48,7 @@ pub struct Signers {
     pub delegate: Keypair,
 }
 
-/// One escrow contract on one network.
+/// Our contracts on one network.
 #[derive(Clone)]
 pub struct Stellar {
     network: Network,
@@ -78,6 +80,7 @@ impl Stellar {
     ) -> Result<Self, ChainFault> {
         wire::contract_id(&network.contract)?;
         wire::contract_id(&network.token)?;
+        network.anchor.as_deref().map(wire::contract_id).transpose()?;
         unit(network.exponent)?;
         let rpc = Rpc::new(http, network.rpc_url.clone());
         let id = wire::network_id(&network.passphrase);
@@ -137,7 +140,13 @@ impl Stellar {
         }
         let theirs = wire::field(&config, "unit").and_then(wire::read_i128).ok_or_else(|| odd("config"))?;
         let ours = unit(self.network.exponent)?;
-        Ok((theirs != ours).then(|| format!("the contract's unit is {theirs}, ours is {ours}")))
+        if theirs != ours {
+            return Ok(Some(format!("the contract's unit is {theirs}, ours is {ours}")));
+        }
+        match &self.network.anchor {
+            Some(anchor) => self.anchor_misfit(anchor).await,
+            None => Ok(None),
+        }
     }
 
     /// Builds and signs the transaction that does `op`, paid by `channel`, using up `sequence` (its last one
@@ -216,10 +225,50 @@ impl Stellar {
     /// # Errors
     /// As [`Stellar::look`].
     pub async fn has_happened(&self, op: &ChainOp) -> Result<bool, ChainFault> {
-        if let ChainOp::Fund { key, deposit_id, .. } = op {
-            return Ok(self.deposit(deposit_id).await?.as_ref() == Some(key));
+        match (op, op.key()) {
+            (ChainOp::Fund { key, deposit_id, .. }, _) => {
+                Ok(self.deposit(deposit_id).await?.as_ref() == Some(key))
+            }
+            (ChainOp::Anchor { book, size, root }, _) => {
+                Ok(self.anchored(book, *size).await?.is_some_and(|anchor| anchor.root == *root))
+            }
+            (_, Some(key)) => Ok(self.escrow(key).await?.is_some_and(|escrow| escrow.shows(op))),
+            (_, None) => Ok(false),
         }
-        Ok(self.escrow(op.key()).await?.is_some_and(|escrow| escrow.shows(op)))
+    }
+
+    /// A book's newest checkpoint on the chain; `None` before the first.
+    ///
+    /// # Errors
+    /// As [`Stellar::look`]; also when no anchor contract is configured.
+    pub async fn latest_anchor(&self, book: &str) -> Result<Option<Anchor>, ChainFault> {
+        Anchor::read(&self.view_anchor("latest", vec![wire::string(book)?]).await?)
+    }
+
+    /// A book's checkpoint of this size on the chain; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Stellar::latest_anchor`].
+    pub async fn anchored(&self, book: &str, size: i64) -> Result<Option<Anchor>, ChainFault> {
+        Anchor::read(&self.view_anchor("at", vec![wire::string(book)?, op::count(size)?]).await?)
+    }
+
+    async fn anchor_misfit(&self, anchor: &str) -> Result<Option<String>, ChainFault> {
+        let call = op::invocation(anchor, "operator", vec![])?;
+        let theirs = match contract::view(&self.rpc, call, self.seen()).await? {
+            Ok(theirs) => wire::read_address(&theirs).ok_or_else(|| odd("operator"))?,
+            Err(error) => {
+                let first = error.lines().next().unwrap_or_default();
+                return Ok(Some(format!("{anchor} is not our anchor contract: {first}")));
+            }
+        };
+        let ours = self.signers.operator.address();
+        Ok((theirs != ours).then(|| format!("the anchor's operator is {theirs}, ours is {ours}")))
+    }
+
+    async fn view_anchor(&self, function: &str, args: Vec<ScVal>) -> Result<ScVal, ChainFault> {
+        let call = op::invocation(self.network.anchor()?, function, args)?;
+        refused(contract::view(&self.rpc, call, self.seen()).await?)
     }
 
     /// The contract's own sums.

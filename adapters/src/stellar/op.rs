@@ -1,4 +1,4 @@
-//! What may be asked of the escrow contract, in our words and minor units, and how it is written as a
+//! What may be asked of our contracts, in our words and minor units, and how it is written as a
 //! contract call.
 //!
 //! Invariant: minor units become token units here and nowhere else, exactly; a token amount that is no whole
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use stellar_xdr::{InvokeContractArgs, ScAddress, ScVal, VecM};
 
 use super::rpc::ChainFault;
-use super::wire::{address, bytes32, contract_id, hex32, symbol};
+use super::wire::{address, bytes32, contract_id, hex32, string, symbol};
 
 /// A Stellar Asset Contract counts in ten-millionths.
 const TOKEN_DECIMALS: u32 = 7;
@@ -28,17 +28,31 @@ pub struct Network {
     pub contract: String,
     /// The asset's contract, `C…`.
     pub token: String,
+    /// The contract that keeps the books' checkpoints, `C…`, if there is one.
+    pub anchor: Option<String>,
     /// Decimals of the asset's minor unit (KES: 2). At most 7.
     pub exponent: u32,
 }
 
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rpc_url: _, passphrase, contract, token, exponent } = self;
+        let Self { rpc_url: _, passphrase, contract, token, anchor, exponent } = self;
         let mut shown = f.debug_struct("Network");
         shown.field("passphrase", passphrase).field("contract", contract).field("token", token);
-        shown.field("exponent", exponent).finish_non_exhaustive()
+        shown.field("anchor", anchor).field("exponent", exponent).finish_non_exhaustive()
     }
+}
+
+impl Network {
+    /// The anchor contract.
+    pub(super) fn anchor(&self) -> Result<&str, ChainFault> {
+        self.anchor.as_deref().ok_or_else(|| ChainFault::Encoding("no anchor contract is configured".into()))
+    }
+}
+
+/// A number that is never negative, as the contracts count.
+pub(super) fn count(number: i64) -> Result<ScVal, ChainFault> {
+    u64::try_from(number).map(ScVal::U64).map_err(|_| ChainFault::Encoding(format!("{number} is negative")))
 }
 
 /// Token units in one minor unit of an asset with this exponent: 10^(7 − exponent).
@@ -74,7 +88,7 @@ pub fn to_minor(token: i128, exponent: u32) -> Result<i64, ChainFault> {
     i64::try_from(token / unit).map_err(|_| bad("does not fit in 64 bits"))
 }
 
-/// One instruction to the escrow contract. `key` is the SHA-256 of the escrow's reference.
+/// One instruction to the escrow contract, or to the anchor. `key` is the SHA-256 of the escrow's reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum ChainOp {
@@ -143,19 +157,30 @@ pub enum ChainOp {
         #[serde(with = "hex32")]
         key: [u8; 32],
     },
+    /// Write down a book's checkpoint. The contract takes greater sizes only, and the same one twice as once.
+    Anchor {
+        /// The ledger's name of the book.
+        book: String,
+        /// How many batches its log has.
+        size: i64,
+        /// The Merkle root over them.
+        #[serde(with = "hex32")]
+        root: [u8; 32],
+    },
 }
 
 impl ChainOp {
-    /// The escrow it is about.
-    pub fn key(&self) -> &[u8; 32] {
+    /// The escrow it is about, if it is about one.
+    pub fn key(&self) -> Option<&[u8; 32]> {
         match self {
+            Self::Anchor { .. } => None,
             Self::Create { key, .. }
             | Self::Fund { key, .. }
             | Self::Assign { key, .. }
             | Self::Release { key, .. }
             | Self::Burn { key, .. }
             | Self::Cancel { key }
-            | Self::Refund { key } => key,
+            | Self::Refund { key } => Some(key),
         }
     }
 
@@ -169,6 +194,7 @@ impl ChainOp {
             Self::Burn { .. } => "burn",
             Self::Cancel { .. } => "cancel",
             Self::Refund { .. } => "refund",
+            Self::Anchor { .. } => "anchor",
         }
     }
 
@@ -184,6 +210,8 @@ impl ChainOp {
                 Self::Burn { .. } => "VaultChanged",
                 Self::Cancel { .. } => "IsCancelled",
                 Self::Refund { .. } => "IsRefunded",
+                // The contract takes what it has as done.
+                Self::Anchor { .. } => return false,
             }
     }
 
@@ -192,17 +220,12 @@ impl ChainOp {
     pub(super) fn call(&self, network: &Network, delegate: &str) -> Result<InvokeContractArgs, ChainFault> {
         let chain = |minor: i64| Ok::<_, ChainFault>(ScVal::from(to_token(minor, network.exponent)?));
         let place = |text: &str| Ok::<_, ChainFault>(ScVal::Address(address(text)?));
-        let mut args = vec![bytes32(self.key())?];
+        let mut args: Vec<ScVal> = self.key().map(bytes32).transpose()?.into_iter().collect();
+        let mut contract = network.contract.as_str();
         match self {
             Self::Create { amount, expiry, .. } => {
-                let expiry = u64::try_from(*expiry)
-                    .map_err(|_| ChainFault::Encoding(format!("expiry {expiry} is before 1970")))?;
-                args.extend([
-                    place(delegate)?,
-                    place(&network.token)?,
-                    chain(amount.minor())?,
-                    expiry.into(),
-                ]);
+                let amount = chain(amount.minor())?;
+                args.extend([place(delegate)?, place(&network.token)?, amount, count(*expiry)?]);
             }
             Self::Fund { deposit_id, amount, .. } => {
                 args.extend([bytes32(deposit_id)?, chain(amount.minor())?])
@@ -219,8 +242,12 @@ impl ChainOp {
                 args.extend([chain(amount.minor())?, chain(*vault_before)?]);
             }
             Self::Cancel { .. } | Self::Refund { .. } => {}
+            Self::Anchor { book, size, root } => {
+                contract = network.anchor()?;
+                args.extend([string(book)?, count(*size)?, bytes32(root)?]);
+            }
         }
-        invocation(&network.contract, self.function(), args)
+        invocation(contract, self.function(), args)
     }
 }
 

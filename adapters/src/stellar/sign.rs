@@ -113,41 +113,50 @@ pub(super) fn sign_authorization(
     terms: AuthTerms,
     key: &Keypair,
 ) -> Result<SorobanAuthorizationEntry, ChainFault> {
-    let invocation = unsigned.root_invocation.clone();
-    let fill = |credentials: &SorobanAddressCredentials, hash: [u8; 32]| {
-        Ok::<_, ChainFault>(SorobanAddressCredentials {
-            address: credentials.address.clone(),
-            nonce: terms.nonce,
-            signature_expiration_ledger: terms.expires,
-            signature: account_signature(key, &hash)?,
-        })
-    };
-    let credentials = match &unsigned.credentials {
+    let mut signed = unsigned.clone();
+    let credentials = address_credentials(&mut signed.credentials)?;
+    credentials.nonce = terms.nonce;
+    credentials.signature_expiration_ledger = terms.expires;
+    let hash = authorization_hash(network, &signed)?;
+    address_credentials(&mut signed.credentials)?.signature = account_signature(key, &hash)?;
+    Ok(signed)
+}
+
+fn address_credentials(
+    credentials: &mut SorobanCredentials,
+) -> Result<&mut SorobanAddressCredentials, ChainFault> {
+    match credentials {
+        SorobanCredentials::Address(found) | SorobanCredentials::AddressV2(found) => Ok(found),
+        _ => Err(ChainFault::Encoding("these credentials are not signed with one key".into())),
+    }
+}
+
+/// What the credentials of an authorisation entry sign.
+pub(super) fn authorization_hash(
+    network: &Hash,
+    entry: &SorobanAuthorizationEntry,
+) -> Result<[u8; 32], ChainFault> {
+    let (network_id, invocation) = (network.clone(), entry.root_invocation.clone());
+    preimage_hash(&match &entry.credentials {
         SorobanCredentials::Address(credentials) => {
-            let hash =
-                preimage_hash(&HashIdPreimage::SorobanAuthorization(HashIdPreimageSorobanAuthorization {
-                    network_id: network.clone(),
-                    nonce: terms.nonce,
-                    signature_expiration_ledger: terms.expires,
-                    invocation,
-                }))?;
-            SorobanCredentials::Address(fill(credentials, hash)?)
+            HashIdPreimage::SorobanAuthorization(HashIdPreimageSorobanAuthorization {
+                network_id,
+                nonce: credentials.nonce,
+                signature_expiration_ledger: credentials.signature_expiration_ledger,
+                invocation,
+            })
         }
         SorobanCredentials::AddressV2(credentials) => {
-            let hash = preimage_hash(&HashIdPreimage::SorobanAuthorizationWithAddress(
-                HashIdPreimageSorobanAuthorizationWithAddress {
-                    network_id: network.clone(),
-                    nonce: terms.nonce,
-                    signature_expiration_ledger: terms.expires,
-                    address: credentials.address.clone(),
-                    invocation,
-                },
-            ))?;
-            SorobanCredentials::AddressV2(fill(credentials, hash)?)
+            HashIdPreimage::SorobanAuthorizationWithAddress(HashIdPreimageSorobanAuthorizationWithAddress {
+                network_id,
+                nonce: credentials.nonce,
+                signature_expiration_ledger: credentials.signature_expiration_ledger,
+                address: credentials.address.clone(),
+                invocation,
+            })
         }
         _ => return Err(ChainFault::Encoding("these credentials are not signed with one key".into())),
-    };
-    Ok(SorobanAuthorizationEntry { credentials, root_invocation: unsigned.root_invocation.clone() })
+    })
 }
 
 /// The form in which a classic account presents its signature: a vec of {public_key, signature}.

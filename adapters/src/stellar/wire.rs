@@ -6,8 +6,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use stellar_xdr::{
     AccountId, AlphaNum4, AlphaNum12, Asset, AssetCode4, AssetCode12, ContractId, ContractIdPreimage,
     ContractIdPreimageFromAddress, Hash, HashIdPreimage, HashIdPreimageContractId, LedgerKey,
-    LedgerKeyAccount, Limits, MuxedAccount, PublicKey, ReadXdr, ScAddress, ScSymbol, ScVal, Uint256,
-    WriteXdr,
+    LedgerKeyAccount, Limits, MuxedAccount, PublicKey, ReadXdr, ScAddress, ScString, ScSymbol, ScVal,
+    Uint256, WriteXdr,
 };
 
 use super::rpc::ChainFault;
@@ -130,6 +130,12 @@ pub(super) fn bytes32(bytes: &[u8; 32]) -> Result<ScVal, ChainFault> {
     ScVal::try_from(bytes).map_err(|()| ChainFault::Encoding("32 bytes".into()))
 }
 
+/// A text as a contract value.
+pub(super) fn string(text: &str) -> Result<ScVal, ChainFault> {
+    let bytes = text.try_into().map_err(|_| ChainFault::Encoding(format!("too long a text: {text:.40}")))?;
+    Ok(ScVal::String(ScString(bytes)))
+}
+
 /// A symbol, such as the name of a function.
 pub(super) fn symbol(name: &str) -> Result<ScSymbol, ChainFault> {
     ScSymbol::try_from(name).map_err(|()| ChainFault::Encoding(format!("not a symbol: {name}")))
@@ -147,6 +153,22 @@ pub(super) fn read_i128(value: &ScVal) -> Option<i128> {
 pub(super) fn read_bytes32(value: &ScVal) -> Option<[u8; 32]> {
     match value {
         ScVal::Bytes(bytes) => bytes.as_slice().try_into().ok(),
+        _ => None,
+    }
+}
+
+/// Reads a text.
+pub(super) fn read_string(value: &ScVal) -> Option<String> {
+    match value {
+        ScVal::String(text) => text.to_utf8_string().ok(),
+        _ => None,
+    }
+}
+
+/// Reads a number that fits the ledger's.
+pub(super) fn read_count(value: &ScVal) -> Option<i64> {
+    match value {
+        ScVal::U64(number) => i64::try_from(*number).ok(),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Runs cargo for the contract, so that neither the checkout's path nor the caller's settings reach the
+//! Runs cargo for a contract, so that neither the checkout's path nor the caller's settings reach the
 //! bytes.
 
 #![expect(
@@ -68,30 +68,31 @@ impl Place {
     }
 }
 
-/// Builds the contract and returns the compiler's Wasm.
+/// Builds the contract `name` and returns the compiler's Wasm.
 ///
 /// # Errors
 /// `Fault` if cargo fails.
-pub(crate) fn build(place: &Place) -> Result<Vec<u8>, Fault> {
+pub(crate) fn build(place: &Place, name: &str) -> Result<Vec<u8>, Fault> {
     let mut command = Command::new(cargo());
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if reaches_the_bytes(&name) {
-            command.env_remove(name);
+    for (variable, _) in std::env::vars_os() {
+        let variable = variable.to_string_lossy().into_owned();
+        if reaches_the_bytes(&variable) {
+            command.env_remove(variable);
         }
     }
+    let package = format!("amana-{name}");
     command
         .current_dir(&place.root)
         .env(PROMISE, "1")
         .env("CARGO_ENCODED_RUSTFLAGS", place.flags())
-        .args(["rustc", "--package", "amana-escrow", "--lib", "--crate-type", "cdylib"])
+        .args(["rustc", "--package", &package, "--lib", "--crate-type", "cdylib"])
         .args(["--target", TARGET, "--release", "--locked", "--target-dir"])
         .arg(&place.target);
     let status = command.status().map_err(|cause| Fault::Start { program: "cargo".into(), cause })?;
     if !status.success() {
-        return Err(Fault::Failed("cargo rustc --package amana-escrow".into()));
+        return Err(Fault::Failed(format!("cargo rustc --package {package}")));
     }
-    let path = place.target.join(TARGET).join("release/amana_escrow.wasm");
+    let path = place.target.join(TARGET).join(format!("release/amana_{name}.wasm"));
     std::fs::read(&path).map_err(|cause| Fault::Read { path, cause })
 }
 

@@ -1,4 +1,4 @@
-//! Builds the escrow's Wasm, drops the spec entries it does not use, and writes what others rely on.
+//! Builds each contract's Wasm, drops the spec entries it does not use, and writes what others rely on.
 //!
 //! Invariant: the same sources, lock file and toolchain give the same bytes in any checkout; `--check` writes
 //! nothing.
@@ -17,12 +17,15 @@ use std::process::ExitCode;
 use fault::Fault;
 use outputs::Output;
 
-const USAGE: &str = "\
-Builds contracts/escrow to Wasm and writes what others rely on:
+/// The contracts: each is the package `amana-NAME` in the folder NAME.
+const CONTRACTS: [&str; 2] = ["escrow", "anchor"];
 
-  contracts/escrow/escrow.wasm           the contract, spec shaken
-  contracts/escrow/escrow.wasm.sha256    its hash and its sources', for sha256sum --check
-  contracts/escrow/interface.json        its functions, events, errors and types
+const USAGE: &str = "\
+Builds the contracts `escrow` and `anchor` to Wasm and writes what others rely on, in contracts/NAME:
+
+  NAME.wasm           the contract, spec shaken
+  NAME.wasm.sha256    its hash and its sources', for sha256sum --check
+  interface.json      its functions, events, errors and types
 
 Usage: cargo run -p amana-contract-build [-- --check]
 
@@ -66,11 +69,25 @@ fn run(mode: Mode) -> Result<ExitCode, Fault> {
         return Ok(ExitCode::SUCCESS);
     }
     let place = compile::Place::find()?;
-    println!("building the escrow for {} …", compile::TARGET);
-    let built = compile::build(&place)?;
+    let mut same = true;
+    for name in CONTRACTS {
+        same &= one(&place, name, mode)?;
+    }
+    if !same {
+        eprintln!("error: a committed contract is not the one these sources build");
+        eprintln!("       run `cargo run -p amana-contract-build` and commit what it writes");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds one contract and writes or compares. `false` if something differs from what is committed.
+fn one(place: &compile::Place, name: &str, mode: Mode) -> Result<bool, Fault> {
+    println!("building {name} for {} …", compile::TARGET);
+    let built = compile::build(place, name)?;
     let shaken = wasm::shake(&built)?;
-    let folder = place.root.join("contracts/escrow");
-    let outputs = outputs::of(&shaken.bytes, &folder)?;
+    let folder = place.root.join("contracts").join(name);
+    let outputs = outputs::of(&shaken.bytes, &folder, name)?;
     println!(
         "  {} bytes, {} before shaking; {} of {} spec entries kept",
         shaken.bytes.len(),
@@ -82,31 +99,27 @@ fn run(mode: Mode) -> Result<ExitCode, Fault> {
     if mode == Mode::Check { check(&folder, &outputs) } else { write(&folder, &outputs) }
 }
 
-fn write(folder: &std::path::Path, outputs: &[Output]) -> Result<ExitCode, Fault> {
+fn write(folder: &std::path::Path, outputs: &[Output]) -> Result<bool, Fault> {
     for output in outputs {
         let news = if output.difference(folder)?.is_some() { "written" } else { "unchanged" };
         output.write(folder)?;
-        println!("  {news:9} contracts/escrow/{}", output.name);
+        println!("  {news:9} {}", output.name);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(true)
 }
 
-fn check(folder: &std::path::Path, outputs: &[Output]) -> Result<ExitCode, Fault> {
-    let mut code = ExitCode::SUCCESS;
+fn check(folder: &std::path::Path, outputs: &[Output]) -> Result<bool, Fault> {
+    let mut same = true;
     for output in outputs {
         match output.difference(folder)? {
-            None => println!("  same      contracts/escrow/{}", output.name),
+            None => println!("  same      {}", output.name),
             Some(difference) => {
-                code = ExitCode::FAILURE;
-                println!("  differs   contracts/escrow/{}: {difference}", output.name);
+                same = false;
+                println!("  differs   {}: {difference}", output.name);
             }
         }
     }
-    if code != ExitCode::SUCCESS {
-        eprintln!("error: the committed contract is not the one these sources build");
-        eprintln!("       run `cargo run -p amana-contract-build` and commit what it writes");
-    }
-    Ok(code)
+    Ok(same)
 }
 
 #[cfg(test)]

@@ -13,26 +13,27 @@ use crate::wasm;
 
 /// A file to write.
 pub(crate) struct Output {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     content: Vec<u8>,
 }
 
-/// What is written for a shaken Wasm, built from the crate in `folder`.
+/// What is written for the shaken Wasm of the contract `name`, built from the crate in `folder`.
 ///
 /// # Errors
 /// `Fault` if the Wasm's spec or a source cannot be read.
-pub(crate) fn of(shaken: &[u8], folder: &Path) -> Result<[Output; 3], Fault> {
+pub(crate) fn of(shaken: &[u8], folder: &Path, name: &str) -> Result<[Output; 3], Fault> {
     let interface = Interface::of(&wasm::spec(shaken)?).json()?;
-    let mut hashes = line(shaken, "escrow.wasm");
-    for name in sources(folder)? {
-        let path = folder.join(&name);
-        let source = std::fs::read(&path).map_err(|cause| Fault::Read { path, cause })?;
-        hashes += &line(&source, &name);
+    let wasm = format!("{name}.wasm");
+    let mut hashes = line(shaken, &wasm);
+    for source in sources(folder)? {
+        let path = folder.join(&source);
+        let content = std::fs::read(&path).map_err(|cause| Fault::Read { path, cause })?;
+        hashes += &line(&content, &source);
     }
     Ok([
-        Output { name: "escrow.wasm", content: shaken.to_vec() },
-        Output { name: "escrow.wasm.sha256", content: hashes.into_bytes() },
-        Output { name: "interface.json", content: interface.into_bytes() },
+        Output { name: wasm.clone(), content: shaken.to_vec() },
+        Output { name: format!("{wasm}.sha256"), content: hashes.into_bytes() },
+        Output { name: "interface.json".to_owned(), content: interface.into_bytes() },
     ])
 }
 
@@ -66,7 +67,7 @@ impl Output {
     /// # Errors
     /// `Fault::Write`.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), Fault> {
-        let path = folder.join(self.name);
+        let path = folder.join(&self.name);
         std::fs::write(&path, &self.content).map_err(|cause| Fault::Write { path, cause })
     }
 
@@ -75,7 +76,7 @@ impl Output {
     /// # Errors
     /// `Fault::Read`, unless the file is just not there.
     pub(crate) fn difference(&self, folder: &Path) -> Result<Option<String>, Fault> {
-        let path = folder.join(self.name);
+        let path = folder.join(&self.name);
         match std::fs::read(&path) {
             Ok(found) if found == self.content => Ok(None),
             Ok(found) => Ok(Some(difference(&found, &self.content))),
@@ -116,13 +117,15 @@ mod test {
     /// The build itself is too slow for every test run; that the three files belong together is not.
     #[test]
     fn the_committed_files_and_the_sources_belong_together() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../escrow");
-        let wasm = std::fs::read(folder.join("escrow.wasm")).unwrap();
-        for output in of(&wasm, &folder).unwrap() {
-            let found = output.difference(&folder).unwrap();
-            assert_eq!(found, None, "{}: run `cargo run -p amana-contract-build`", output.name);
+        for name in crate::CONTRACTS {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+            let wasm = std::fs::read(folder.join(format!("{name}.wasm"))).unwrap();
+            for output in of(&wasm, &folder, name).unwrap() {
+                let found = output.difference(&folder).unwrap();
+                assert_eq!(found, None, "{}: run `cargo run -p amana-contract-build`", output.name);
+            }
+            assert_eq!(wasm::shake(&wasm).unwrap().bytes, wasm, "shaken once, nothing more falls off");
         }
-        assert_eq!(wasm::shake(&wasm).unwrap().bytes, wasm, "shaken once, nothing more falls off");
     }
 
     #[test]
@@ -135,7 +138,7 @@ mod test {
 
     #[test]
     fn a_file_that_is_not_there_differs() {
-        let output = Output { name: "no-such-file", content: Vec::new() };
+        let output = Output { name: "no-such-file".to_owned(), content: Vec::new() };
         assert_eq!(output.difference(Path::new("/")).unwrap().as_deref(), Some("is not there"));
     }
 }

@@ -91,6 +91,7 @@ fn about(effect: &Effect) -> (&'static str, Option<&[u8; 32]>, i64) {
         Effect::TokenMint { amount, .. } => ("token_mint", None, *amount),
         Effect::TokenBurn { amount, .. } => ("token_burn", None, *amount),
         Effect::TokenTransfer { amount, .. } => ("token_transfer", None, *amount),
+        Effect::Anchored { .. } => ("anchored", None, 0),
         Effect::Other { .. } => ("other", None, 0),
     }
 }

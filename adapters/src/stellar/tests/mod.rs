@@ -32,6 +32,7 @@ fn network() -> Network {
         passphrase: "Standalone Network ; February 2017".into(),
         contract: text(&vectors, "/contract").into(),
         token: text(&vectors, "/token").into(),
+        anchor: None,
         exponent: 2,
     }
 }
