@@ -10,18 +10,19 @@ use sqlx::PgConnection;
 use crate::chart::{Account, BookId, Kind, Side};
 use crate::id::TransferId;
 use crate::money::Asset;
-use crate::store::{Fault, look, read};
+use crate::store::{Fault, look, written};
 
 pub use crate::batch::{Balance, Totals};
-pub use crate::store::look::{Line, Written};
+pub use crate::store::look::Line;
+pub use crate::store::written::Written;
 
 /// What stands on an account now; zero for one that nothing ever touched.
 ///
 /// # Errors
 /// [`Fault`] when the database fails.
 pub async fn balance(conn: &mut PgConnection, book: &BookId, account: &Account) -> Result<Balance, Fault> {
-    let known = read::accounts(conn, book, &[account]).await?;
-    let totals = known.get(account).map(|known| known.totals).unwrap_or_default();
+    let known = look::totals(conn, book, &[account]).await?;
+    let totals = known.get(account).copied().unwrap_or_default();
     Ok(Balance { account: account.clone(), totals })
 }
 
@@ -34,9 +35,9 @@ pub async fn balances(
     book: &BookId,
     accounts: &[Account],
 ) -> Result<Vec<Balance>, Fault> {
-    let known = read::accounts(conn, book, &accounts.iter().collect::<Vec<_>>()).await?;
+    let known = look::totals(conn, book, &accounts.iter().collect::<Vec<_>>()).await?;
     let balance = |account: &Account| {
-        let totals = known.get(account).map(|known| known.totals).unwrap_or_default();
+        let totals = known.get(account).copied().unwrap_or_default();
         Balance { account: account.clone(), totals }
     };
     Ok(accounts.iter().map(balance).collect())
@@ -157,5 +158,5 @@ pub async fn transfers(
     book: &BookId,
     ids: &[TransferId],
 ) -> Result<Vec<Written>, Fault> {
-    look::transfers(conn, book, &ids.iter().map(|id| id.0).collect::<Vec<_>>()).await
+    written::of_ids(conn, book, &ids.iter().map(|id| id.0).collect::<Vec<_>>()).await
 }

@@ -4,32 +4,34 @@
 //! | --- | --- | --- |
 //! | 1 | always | wait for the book (transaction-scoped advisory lock) |
 //! | 2 | always | read where its journal ends |
-//! | 3 | always | read which keys and ids were heard before |
+//! | 3 | if any is keyed or old | read which keys and ids were heard before |
 //! | 4-6 | if any is named | read holds, originals of reversals, external facts |
-//! | 7 | always | read the accounts and their newest totals |
-//! | 8 | if anything lands | write batch, accounts, transfers, postings, chunks |
-//! | 9-12 | if there are any | write holds, reversals, external facts, restated postings |
-//! | 13 | if there are any | read the first answers of what is repeated |
+//! | 7 | always | read the accounts and their newest totals, limits if they have any |
+//! | 8 | if anything lands | write batch, accounts, postings, chunks; many of them by `COPY` |
+//! | 9-14 | if there are any | write holds, reversals, external facts, links, metadata, restated postings |
+//! | 15 | if there are any | read the first answers of what is repeated |
 //!
 //! None depends on how many transfers the batch has.
 //!
 //! Invariant: what is answered as `New` is written by this transaction, with balances above their floors;
 //! what is refused left no trace. The database checks all of it again when the caller commits. Absent:
 //! retries, and commit. The caller commits next, with rows of its own: no network call in between, and
-//! several books in ascending order.
+//! several books in ascending order. For traffic without rows of its own there is [`crate::poster`].
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::batch::{Batch, Known, Map, Original, Outcome, Row, Set, seal};
+use crate::batch::{Batch, Known, Outcome, seal};
 pub use crate::batch::{Posted, Receipt};
 use crate::chart::{Account, BookId};
-use crate::hold::Hold;
-use crate::id::{Clock, TransferId};
-use crate::store::{Fault, read, write};
-use crate::transfer::{HoldAct, Rejection, Transfer};
+use crate::id::Clock;
+use crate::limit::Limit;
+use crate::store::write::Draft;
+use crate::store::{Fault, know, read, write};
+use crate::transfer::{Rejection, Transfer};
 
 /// Opens a book, if it is not open. Its name says its asset.
 ///
@@ -52,40 +54,22 @@ pub async fn post(
     book: &BookId,
     batch: &[Transfer],
 ) -> Result<Vec<Result<Posted, Rejection>>, Fault> {
-    if batch.is_empty() {
-        return Ok(Vec::new());
-    }
-    // There is no table yet for metadata, and what cannot be kept is not taken.
-    if batch.iter().any(|transfer| !transfer.metadata.pairs().is_empty()) {
-        return Err(Fault::Unreadable("metadata cannot be kept yet"));
-    }
-    read::lock(tx, book).await?;
-    let Some(head) = read::head(tx, book).await? else {
-        return Ok(batch.iter().map(|_| Err(Rejection::UnknownBook { book: book.clone() })).collect());
-    };
-    let known = know(tx, book, batch).await?;
-    let mut executed = Batch::new(book, head, known, clock.now());
-    let outcomes: Vec<Outcome> = batch.iter().map(|transfer| executed.execute(transfer)).collect();
-    if !executed.rows.is_empty() {
-        let root = seal(&executed);
-        write::batch(tx, &executed, &root).await?;
-    }
-    let before = |outcome: &Outcome| match outcome {
-        Outcome::Before(id) => Some(id.0),
-        _ => None,
-    };
-    let before: Vec<Uuid> = outcomes.iter().filter_map(before).collect();
-    let before = if before.is_empty() { HashMap::new() } else { read::receipts(tx, book, &before).await? };
-    let answer = |outcome| match outcome {
-        Outcome::New(row) => Ok(Ok(Posted::New(receipt(&executed, &executed.rows[row])))),
-        Outcome::Within(row) => Ok(Ok(Posted::Replayed(receipt(&executed, &executed.rows[row])))),
-        Outcome::Refused(rejection) => Ok(Err(rejection)),
-        Outcome::Before(id) => match before.get(&id) {
-            Some(receipt) => Ok(Ok(Posted::Replayed(receipt.clone()))),
-            None => Err(Fault::Unreadable("a transfer has no postings")),
-        },
-    };
-    outcomes.into_iter().map(answer).collect()
+    let each = |executed: &mut Batch| batch.iter().map(|transfer| executed.execute(transfer)).collect();
+    posted(tx, clock, book, (batch, each)).await
+}
+
+/// Posts a group of linked transfers: all of them land, in order, or none does. The culprit is answered with
+/// its own reason, the others with [`Rejection::Linked`].
+///
+/// # Errors
+/// As [`post`].
+pub async fn post_linked(
+    tx: &mut PgConnection,
+    clock: &dyn Clock,
+    book: &BookId,
+    group: &[Transfer],
+) -> Result<Vec<Result<Posted, Rejection>>, Fault> {
+    posted(tx, clock, book, (group, |executed: &mut Batch| executed.execute_linked(group))).await
 }
 
 /// Posts one transfer: [`post`] with N = 1.
@@ -101,62 +85,101 @@ pub async fn post_one(
     answers.into_iter().next().ok_or(Fault::Unreadable("a batch of one has no answer"))
 }
 
-fn receipt(batch: &Batch, row: &Row) -> Receipt {
-    let last = row.first_posting + row.legs as i64 - 1;
-    Receipt {
-        transfer: row.id,
-        batch: batch.no(),
-        numbers: row.first_posting..=last,
-        recorded_at: batch.recorded_at,
-        effective_at: row.effective_at,
-        balances: batch.balances(row),
+/// Puts an account under a limit, in place of the one it had; [`Limit::default`] takes it back. `false` if it
+/// stands under it already. The limit is an entry of the journal, in a batch of its own.
+///
+/// # Errors
+/// As [`post_one`].
+pub async fn limit(
+    tx: &mut PgConnection,
+    clock: &dyn Clock,
+    book: &BookId,
+    account: &Account,
+    limit: &Limit,
+) -> Result<Result<bool, Rejection>, Fault> {
+    let Some(mut batch) = begin(tx, clock, book, &[], &[account]).await? else {
+        return Ok(Err(Rejection::UnknownBook { book: book.clone() }));
+    };
+    let limited = batch.limit(account, limit);
+    end(tx, &batch).await?;
+    Ok(limited)
+}
+
+/// Closes a period: what happened before the instant is refused from now on, for ever. `false` if it is
+/// closed up to there already. The close is an entry of the journal, in a batch of its own.
+///
+/// # Errors
+/// As [`post_one`].
+pub async fn close(
+    tx: &mut PgConnection,
+    clock: &dyn Clock,
+    book: &BookId,
+    closed_before: DateTime<Utc>,
+) -> Result<Result<bool, Rejection>, Fault> {
+    let Some(mut batch) = begin(tx, clock, book, &[], &[]).await? else {
+        return Ok(Err(Rejection::UnknownBook { book: book.clone() }));
+    };
+    let closed = batch.close(closed_before);
+    end(tx, &batch).await?;
+    Ok(closed)
+}
+
+async fn posted(
+    tx: &mut PgConnection,
+    clock: &dyn Clock,
+    book: &BookId,
+    (transfers, execute): (&[Transfer], impl FnOnce(&mut Batch) -> Vec<Outcome>),
+) -> Result<Vec<Result<Posted, Rejection>>, Fault> {
+    if transfers.is_empty() {
+        return Ok(Vec::new());
     }
-}
-
-/// Reads all that the batch refers to.
-async fn know(tx: &mut PgConnection, book: &BookId, batch: &[Transfer]) -> Result<Known, Fault> {
-    let keys: Vec<String> = batch.iter().map(|transfer| transfer.key().as_str().to_owned()).collect();
-    let ids: Vec<Uuid> = batch.iter().map(|transfer| transfer.id.0).collect();
-    let landed = read::landed(tx, book, &keys, &ids).await?;
-
-    let held: Vec<Uuid> = batch.iter().filter_map(hold_of).collect();
-    let holds = if held.is_empty() { Map::default() } else { read::holds(tx, book, &held).await? };
-    let to_reverse: Set<TransferId> = batch.iter().filter_map(|transfer| transfer.reverses).collect();
-    let reversed: Vec<Uuid> = to_reverse.iter().map(|of| of.0).collect();
-    let originals =
-        if reversed.is_empty() { Map::default() } else { read::originals(tx, book, &reversed).await? };
-    let facts: Vec<_> = batch.iter().filter_map(|transfer| transfer.external.as_ref()).collect();
-    let externals = if facts.is_empty() { HashMap::new() } else { read::externals(tx, book, &facts).await? };
-
-    let touched = touched(batch, &holds, &originals);
-    let accounts = read::accounts(tx, book, &touched).await?;
-    let ids = landed.iter().map(|(_, landed)| (landed.id, *landed)).collect();
-    let keys = landed.into_iter().filter(|(_, landed)| landed.keyed).collect();
-    Ok(Known { accounts, keys, ids, externals, holds, originals, to_reverse })
-}
-
-fn hold_of(transfer: &Transfer) -> Option<Uuid> {
-    match transfer.hold {
-        Some(HoldAct::Settle { hold, .. } | HoldAct::Void { hold } | HoldAct::Expire { hold }) => {
-            Some(hold.0)
-        }
-        Some(HoldAct::Open { .. }) | None => None,
-    }
-}
-
-fn touched<'a>(
-    batch: &'a [Transfer],
-    holds: &'a Map<TransferId, Hold>,
-    originals: &'a Map<TransferId, Original>,
-) -> Vec<&'a Account> {
-    let opened = batch.iter().filter_map(|transfer| match &transfer.hold {
-        Some(HoldAct::Open { posting, .. }) => Some(posting),
+    let all: Vec<&Transfer> = transfers.iter().collect();
+    let Some(mut batch) = begin(tx, clock, book, &all, &[]).await? else {
+        return Ok(transfers.iter().map(|_| Err(Rejection::UnknownBook { book: book.clone() })).collect());
+    };
+    let outcomes = execute(&mut batch);
+    end(tx, &batch).await?;
+    let before = |outcome: &Outcome| match outcome {
+        Outcome::Before(id) => Some(id.0),
         _ => None,
-    });
-    let posted = batch.iter().flat_map(|transfer| &transfer.postings);
-    let turned = originals.values().flat_map(|original| &original.posted);
-    let postings = posted.chain(opened).chain(turned).flat_map(|posting| [&posting.debit, &posting.credit]);
-    let held = holds.values().flat_map(|hold| [&hold.debit, &hold.credit]);
-    let accounts: Set<&Account> = postings.chain(held).collect();
-    accounts.into_iter().collect()
+    };
+    let before: Vec<Uuid> = outcomes.iter().filter_map(before).collect();
+    let before =
+        if before.is_empty() { HashMap::new() } else { read::receipts(tx, batch.head.book, &before).await? };
+    let answer = |outcome| match outcome {
+        Outcome::New(row) => Ok(Ok(Posted::New(batch.receipt(row)))),
+        Outcome::Within(row) => Ok(Ok(Posted::Replayed(batch.receipt(row)))),
+        Outcome::Refused(rejection) => Ok(Err(rejection)),
+        Outcome::Before(id) => match before.get(&id) {
+            Some(receipt) => Ok(Ok(Posted::Replayed(receipt.clone()))),
+            None => Err(Fault::Unreadable("a transfer has no postings")),
+        },
+    };
+    outcomes.into_iter().map(answer).collect()
+}
+
+/// A batch on top of the journal as it stands, under the book's lock; `None` if the book is not open.
+async fn begin(
+    tx: &mut PgConnection,
+    clock: &dyn Clock,
+    book: &BookId,
+    transfers: &[&Transfer],
+    accounts: &[&Account],
+) -> Result<Option<Batch>, Fault> {
+    read::lock(tx, book).await?;
+    let Some(head) = read::head(tx, book).await? else { return Ok(None) };
+    let (at, mut known) = (Batch::time(&head, clock.now()), Known::default());
+    let horizon = head.newest;
+    know::know(tx, book, (&head, horizon), &mut known, (transfers, at)).await?;
+    if !accounts.is_empty() {
+        known.accounts.extend(read::accounts(tx, &head, accounts, at).await?);
+    }
+    Ok(Some(Batch::new(book, head, known, at)))
+}
+
+async fn end(tx: &mut PgConnection, batch: &Batch) -> Result<(), Fault> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    Draft::of(batch, seal(batch))?.write(tx).await
 }

@@ -4,6 +4,7 @@
 mod database;
 mod exports;
 mod ground;
+mod poster;
 mod random;
 mod reading;
 mod rejections;

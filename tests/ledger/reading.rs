@@ -99,13 +99,12 @@ async fn the_audit_finds_what_is_wrong() {
             "update ledger.batch set recorded_at = recorded_at + interval '1 day' where no = 1",
             "numbers_gapless",
         ),
-        ("update ledger.transfer set postings = 2 where event = 'capital_in'", "transfers_share"),
-        ("update ledger.transfer set key = 'other' where event = 'capital_in'", "roots_chain"),
+        ("update ledger.posting set leg = 2 where event = 1", "transfers_share"),
+        ("update ledger.posting set key = 'other' where event = 1", "roots_chain"),
         ("update ledger.account set kind = 'employer' where account = 1", "accounts_in_chart"),
-        ("update ledger.restated set amount = amount + 1", "restated_days"),
+        ("update ledger.restated set amount = amount + 1", "restated_apart"),
         (
-            "update ledger.reversal set reverses = (select id from ledger.transfer where event =
-                'float_move_in')",
+            "update ledger.reversal set reverses = (select transfer from ledger.posting where event = 3)",
             "reversals_mirror",
         ),
     ];
@@ -127,9 +126,10 @@ async fn the_audit_finds_what_is_wrong() {
     for (sql, name) in cases {
         let mut tx = ground.db.owner.begin().await.unwrap();
         let off = "do $$ declare t text; begin
-            foreach t in array array['posting', 'chunk', 'hold', 'batch', 'transfer', 'account', 'restated',
+            foreach t in array array['posting', 'chunk', 'hold', 'batch', 'account', 'restated',
                 'reversal']
             loop execute format('alter table ledger.%I disable trigger user', t); end loop; end $$;
+            alter table ledger.posting drop constraint posting_leg;
             alter table ledger.chunk drop constraint chunk_floor, drop constraint chunk_lowest;
             alter table ledger.account drop constraint account_path_of_kind;
             alter table ledger.hold drop constraint hold_parts;";

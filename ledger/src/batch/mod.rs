@@ -18,6 +18,7 @@ mod velocity;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::chart::{Account, BookId};
 use crate::hold::{Hold, Verb};
@@ -27,7 +28,7 @@ use crate::money::Amount;
 use crate::transfer::{Event, Metadata, Posting, Rejection, Transfer, Words};
 
 pub use receipt::{Posted, Receipt};
-pub(crate) use root::{GENESIS, Sealed, seal};
+pub(crate) use root::{GENESIS, Heading, Seal, Sealed, close_leaf, limit_leaf, seal};
 pub(crate) use totals::Phase;
 pub use totals::{Balance, Totals};
 #[allow(unused_imports)] // as the whole module, see lib.rs
@@ -43,11 +44,15 @@ pub(crate) type Set<K> = std::collections::HashSet<K, foldhash::fast::RandomStat
 /// Where a book's journal ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
+    /// The book's number in rows.
+    pub(crate) book: i32,
     pub(crate) no: i64,
     pub(crate) next_posting: i64,
     pub(crate) accounts: i64,
     pub(crate) root: [u8; 32],
     pub(crate) recorded_at: DateTime<Utc>,
+    /// The greatest id of a transfer.
+    pub(crate) newest: Option<Uuid>,
     /// What is effective before this is closed.
     pub(crate) closed_before: Option<DateTime<Utc>>,
 }
@@ -280,6 +285,58 @@ impl Batch {
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (i64, &Row, &Leg)> {
         let rows = self.rows.iter().flat_map(|row| std::iter::repeat_n(row, row.legs));
         (self.head.next_posting..).zip(rows.zip(&self.legs)).map(|(no, (row, leg))| (no, row, leg))
+    }
+
+    /// The batch without its entries, as it is sealed.
+    pub(crate) fn heading(&self) -> Heading<'_> {
+        Heading {
+            book: self.book.as_str(),
+            no: self.no(),
+            first_posting: self.head.next_posting,
+            postings: self.postings(),
+            transfers: self.rows.len() as i64,
+            accounts: self.accounts(),
+            recorded_at: self.recorded_at,
+            prev: &self.head.root,
+        }
+    }
+
+    /// The answer to a transfer of this batch, by the place of its row.
+    pub(crate) fn receipt(&self, row: usize) -> Receipt {
+        let row = &self.rows[row];
+        Receipt {
+            transfer: row.id,
+            batch: self.no(),
+            numbers: row.first_posting..=row.first_posting + row.legs as i64 - 1,
+            recorded_at: self.recorded_at,
+            effective_at: row.effective_at,
+            balances: self.balances(row),
+        }
+    }
+
+    /// Where the journal ends once the batch is in it (its root is the seal's), which transfers landed, and
+    /// what is known of accounts and ids then.
+    pub(crate) fn remembered(mut self) -> (Head, Vec<Landed>, Known) {
+        let (no, next_posting, accounts) = (self.no(), self.next_posting, self.accounts());
+        let closed_before = match self.rule {
+            Some(Rule::Close(closed_before)) => Some(closed_before),
+            _ => self.head.closed_before,
+        };
+        let landed = self.rows.iter().map(|row| Landed {
+            id: row.id,
+            keyed: row.key.is_some(),
+            fingerprint: row.fingerprint,
+        });
+        let landed: Vec<Landed> = landed.collect();
+        let newest = landed.iter().map(|landed| landed.id.0).max().max(self.head.newest);
+        let recorded_at = self.recorded_at;
+        let head = Head { no, next_posting, accounts, recorded_at, newest, closed_before, ..self.head };
+        for slot in self.slots {
+            let Slot { account, number: Some(number), totals, limit, .. } = slot else { continue };
+            self.known.accounts.insert(account, Opened { number, totals, limit });
+        }
+        let (accounts, ids) = (self.known.accounts, self.known.ids);
+        (head, landed, Known { accounts, ids, ..Known::default() })
     }
 
     /// Tries one transfer.

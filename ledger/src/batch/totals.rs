@@ -43,8 +43,19 @@ impl Phase {
         }
     }
 
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Phase::Post, Phase::Hold, Phase::Settle, Phase::Void].into_iter().find(|phase| phase.word() == word)
+    /// The letter in the journal.
+    pub(crate) const fn letter(self) -> u8 {
+        match self {
+            Phase::Post => b'p',
+            Phase::Hold => b'h',
+            Phase::Settle => b's',
+            Phase::Void => b'v',
+        }
+    }
+
+    pub(crate) fn of_letter(letter: u8) -> Option<Self> {
+        let all = [Phase::Post, Phase::Hold, Phase::Settle, Phase::Void];
+        all.into_iter().find(|phase| phase.letter() == letter)
     }
 
     /// Whether it moves what is posted.

@@ -9,7 +9,7 @@
 
 use super::{Form, Head, aside, below, instant, moved};
 use crate::chart::{Account, Class};
-use crate::store::{Fault, look::Written};
+use crate::store::{Fault, written::Written};
 
 pub(super) struct Beancount;
 

@@ -6,7 +6,7 @@
 //! Absent: a library. What is written is one rule of quoting; the tests read it back with Python's.
 
 use super::{Form, Head, instant};
-use crate::store::{Fault, look::Written};
+use crate::store::{Fault, written::Written};
 
 pub(super) struct Csv;
 

@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 use super::{Form, Head, aside, below, instant, moved};
 use crate::chart::{Account, Class};
-use crate::store::{Fault, look::Written};
+use crate::store::{Fault, written::Written};
 
 pub(super) struct Hledger;
 

@@ -25,7 +25,8 @@ use crate::chart::{Account, BookId, Class};
 use crate::id::BadName;
 use crate::money::{Asset, Money, decimal};
 use crate::store::page::{self, Stretch};
-use crate::store::{Fault, look::Written};
+use crate::store::written;
+use crate::store::{Fault, written::Written};
 use crate::transfer::Posting;
 
 /// Postings, or accounts, of a page: some hundred kilobytes of text.
@@ -258,7 +259,7 @@ impl Export {
         let page = match left {
             0 => Vec::new(),
             // The range ends with a batch, and so with a transfer.
-            left => page::journal(conn, &self.head.book, after, left.min(PAGE)).await?,
+            left => written::page(conn, &self.head.book, after, left.min(PAGE)).await?,
         };
         for written in &page {
             self.form.transfer(out, &self.head, written)?;

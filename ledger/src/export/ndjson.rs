@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::{Form, Head, instant};
-use crate::store::{Fault, look::Written};
+use crate::store::{Fault, written::Written};
 
 pub(super) struct Ndjson;
 

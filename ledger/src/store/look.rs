@@ -2,14 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::Fault;
-use crate::batch::{Balance, Phase, Totals};
+use crate::batch::{Balance, Map, Phase, Totals};
 use crate::chart::{Account, BookId, Kind, Side};
-use crate::id::{ExternalRef, IdempotencyKey, TransferId};
+use crate::id::TransferId;
 use crate::money::Amount;
-use crate::transfer::{Event, Posting};
+use crate::transfer::Event;
 
 /// One line of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,40 +35,49 @@ pub struct Line {
     pub balance: i64,
 }
 
-/// A transfer as it stands in the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Its id.
-    pub id: TransferId,
-    /// The business event.
-    pub event: Event,
-    /// The idempotency key it landed under.
-    pub key: IdempotencyKey,
-    /// The batch it landed in.
-    pub batch: i64,
-    /// When it happened in the world.
-    pub effective_at: DateTime<Utc>,
-    /// When the book heard of it.
-    pub recorded_at: DateTime<Utc>,
-    /// Its postings with their numbers and phases ("post", "hold", "settle", "void").
-    pub postings: Vec<(i64, &'static str, Posting)>,
-    /// The hold it opened or moved.
-    pub hold: Option<TransferId>,
-    /// What it reverses.
-    pub reverses: Option<TransferId>,
-    /// What reversed it.
-    pub reversed_by: Option<TransferId>,
-    /// The external fact it counted.
-    pub external: Option<ExternalRef>,
+pub(super) fn event(code: i16) -> Result<Event, Fault> {
+    Event::of_code(code).ok_or(Fault::Unreadable("a transfer has an unknown event"))
 }
 
-pub(super) fn event(word: &str) -> Result<Event, Fault> {
-    let known = Event::ALL.into_iter().find(|event| event.word() == word);
-    known.ok_or(Fault::Unreadable("a transfer has an unknown event"))
+pub(super) fn phase(letter: i8) -> Result<Phase, Fault> {
+    Phase::of_letter(letter.cast_unsigned()).ok_or(Fault::Unreadable("a posting has an unknown phase"))
 }
 
-pub(super) fn phase(word: &str) -> Result<Phase, Fault> {
-    Phase::parse(word).ok_or(Fault::Unreadable("a posting has an unknown phase"))
+/// The newest totals of accounts; those nothing ever touched are left out.
+pub(crate) async fn totals(
+    conn: &mut PgConnection,
+    book: &BookId,
+    accounts: &[&Account],
+) -> Result<Map<Account, Totals>, Fault> {
+    let paths: Vec<String> = accounts.iter().map(|account| account.path()).collect();
+    let rows = sqlx::query!(
+        r#"
+        select a.path as "account!: Account", c.debits_posted as "debits_posted!",
+            c.credits_posted as "credits_posted!", c.debits_pending as "debits_pending!",
+            c.credits_pending as "credits_pending!"
+        from ledger.book k
+        cross join unnest((select $2::text[])) as u (path)
+        cross join lateral (select * from ledger.account where book = k.book and path = u.path limit 1) a
+        cross join lateral (
+            select * from ledger.chunk where book = k.book and account = a.account order by batch desc limit 1
+        ) c
+        where k.name = $1
+        "#,
+        book.as_str(),
+        &paths
+    )
+    .fetch_all(conn)
+    .await?;
+    let totals = rows.into_iter().map(|row| {
+        let totals = Totals {
+            debits_posted: row.debits_posted,
+            credits_posted: row.credits_posted,
+            debits_pending: row.debits_pending,
+            credits_pending: row.credits_pending,
+        };
+        (row.account, totals)
+    });
+    Ok(totals.collect())
 }
 
 /// Every account of a book with its newest totals, all of them or those of one kind, in order of path.
@@ -82,11 +90,12 @@ pub(crate) async fn all(
         r#"
         select a.path as "account: Account",
             c.debits_posted, c.credits_posted, c.debits_pending, c.credits_pending
-        from ledger.account a
+        from ledger.book k
+        join ledger.account a on a.book = k.book and ($2::text is null or a.kind = $2)
         cross join lateral (
-            select * from ledger.chunk where book = $1 and account = a.account order by batch desc limit 1
+            select * from ledger.chunk where book = a.book and account = a.account order by batch desc limit 1
         ) c
-        where a.book = $1 and ($2::text is null or a.kind = $2)
+        where k.name = $1
         order by a.path collate "C"
         "#,
         book.as_str(),
@@ -106,38 +115,51 @@ pub(crate) async fn all(
     Ok(balance.collect())
 }
 
-/// Debits and credits posted to an account by everything effective before `end` (a midnight, UTC), as far
-/// as it was known at `known_at`: the newest chunk recorded by then, more or less what was restated across
-/// `end`.
+/// Debits and credits posted to an account by everything effective before `at`, as far as it was known at
+/// `known_at`: the newest chunk recorded by then, more or less the postings that lie across `at`. What could
+/// lie across it is found by its reach: of those that reach less than 2ⁿ seconds, only what happened within
+/// 2ⁿ seconds of `at` is looked at.
 pub(crate) async fn posted_before(
     conn: &mut PgConnection,
     book: &BookId,
     account: &Account,
-    end: DateTime<Utc>,
+    at: DateTime<Utc>,
     known_at: DateTime<Utc>,
 ) -> Result<(i64, i64), Fault> {
     let row = sqlx::query!(
         r#"
-        with own as (select account from ledger.account where book = $1 and path = $2),
+        with own as (
+            select a.book, a.account from ledger.book k
+            join ledger.account a on a.book = k.book and a.path = $2
+            where k.name = $1
+        ),
         base as (
             select c.debits_posted, c.credits_posted
             from own
             cross join lateral (
-                select no from ledger.batch where book = $1 and recorded_at < $3 and recorded_at <= $4
+                select no from ledger.batch where book = own.book and recorded_at < $3 and recorded_at <= $4
                 order by recorded_at desc, no desc limit 1
             ) b
             cross join lateral (
-                select * from ledger.chunk where book = $1 and account = own.account and batch <= b.no
+                select * from ledger.chunk where book = own.book and account = own.account and batch <= b.no
                 order by batch desc limit 1
             ) c
         ),
         across as (
-            select sum(moved) filter (where side = 'debit') as debits,
-                sum(moved) filter (where side = 'credit') as credits
-            from (
-                select side, case when r.recorded_at < $3 then -amount else amount end as moved
-                from ledger.restated r join own on own.account = r.account
-                where r.book = $1 and r.recorded_at <= $4 and (r.recorded_at < $3) <> (r.effective_at < $3)
+            select sum(moved) filter (where side = 'd') as debits,
+                sum(moved) filter (where side = 'c') as credits
+            from own
+            cross join generate_series(-60, 60) as n (reach)
+            cross join lateral (
+                select r.side, case when r.recorded_at < $3 then -r.amount else r.amount end as moved
+                from ledger.restated r
+                where r.book = own.book and r.account = own.account and r.reach = n.reach
+                    and r.effective_at >= case when n.reach > 0 and n.reach < 36
+                        then $3 - interval '1 s' * power(2, n.reach) when n.reach > 0 then '-infinity' else $3 end
+                    and r.effective_at < case when n.reach < 0 and n.reach > -36
+                        then $3 + interval '1 s' * power(2, -n.reach)
+                        when n.reach < 0 then 'infinity' else $3 end
+                    and (n.reach > 0) = (r.recorded_at >= $3) and r.recorded_at <= $4
             ) r
         )
         select (coalesce(base.debits_posted, 0) + coalesce(across.debits, 0))::bigint as "debits!",
@@ -146,7 +168,7 @@ pub(crate) async fn posted_before(
         "#,
         book.as_str(),
         account.path(),
-        end,
+        at,
         known_at
     )
     .fetch_one(conn)
@@ -164,16 +186,17 @@ pub(crate) async fn recorded_before(
     let row = sqlx::query!(
         r#"
         select c.debits_posted, c.credits_posted, c.debits_pending, c.credits_pending
-        from ledger.account a
+        from ledger.book k
+        join ledger.account a on a.book = k.book and a.path = $2
         cross join lateral (
-            select no from ledger.batch where book = $1 and recorded_at < $3
+            select no from ledger.batch where book = a.book and recorded_at < $3
             order by recorded_at desc, no desc limit 1
         ) b
         cross join lateral (
-            select * from ledger.chunk where book = $1 and account = a.account and batch <= b.no
+            select * from ledger.chunk where book = a.book and account = a.account and batch <= b.no
             order by batch desc limit 1
         ) c
-        where a.book = $1 and a.path = $2
+        where k.name = $1
         "#,
         book.as_str(),
         account.path(),
@@ -201,18 +224,18 @@ pub(crate) async fn lines(
 ) -> Result<Vec<Line>, Fault> {
     let rows = sqlx::query!(
         r#"
-        select p.no as "no!", p.transfer as "transfer!", t.event as "event!", o.path as "other!: Account",
+        select p.no as "no!", p.transfer as "transfer!", p.event as "event!", o.path as "other!: Account",
             p.debit = a.account as "debited!", p.amount as "amount!", p.phase as "phase!",
-            t.effective_at as "effective_at!", b.recorded_at as "recorded_at!"
-        from ledger.account a
-        join ledger.chunk c on c.book = $1 and c.account = a.account
-        join ledger.batch b on b.book = $1 and b.no = c.batch and b.recorded_at >= $3 and b.recorded_at < $4
-        cross join lateral unnest(c.posting_nos) as n (no)
-        join ledger.posting p on p.book = $1 and p.no = n.no
-        join ledger.transfer t on t.book = $1 and t.id = p.transfer
-        join ledger.account o on o.book = $1
+            coalesce(p.effective_at, b.recorded_at) as "effective_at!", b.recorded_at as "recorded_at!"
+        from ledger.book k
+        join ledger.account a on a.book = k.book and a.path = $2
+        join ledger.chunk c on c.book = a.book and c.account = a.account
+        join ledger.batch b on b.book = a.book and b.no = c.batch and b.recorded_at >= $3 and b.recorded_at < $4
+        cross join lateral unnest(c.posting_nos) as n (place)
+        join ledger.posting p on p.book = a.book and p.no = b.first_posting + n.place
+        join ledger.account o on o.book = a.book
             and o.account = case when p.debit = a.account then p.credit else p.debit end
-        where a.book = $1 and a.path = $2
+        where k.name = $1
         order by p.no
         "#,
         book.as_str(),
@@ -225,7 +248,7 @@ pub(crate) async fn lines(
     let normal = account.kind().side();
     let mut balance = opening;
     let line = rows.into_iter().map(|row| {
-        let phase = phase(&row.phase)?;
+        let phase = phase(row.phase)?;
         let side = if row.debited { Side::Debit } else { Side::Credit };
         let amount =
             Amount::new(row.amount).map_err(|_| Fault::Unreadable("a posting's amount is not positive"))?;
@@ -235,7 +258,7 @@ pub(crate) async fn lines(
         Ok(Line {
             no: row.no,
             transfer: TransferId(row.transfer),
-            event: event(&row.event)?,
+            event: event(row.event)?,
             other: row.other,
             side,
             amount,
@@ -246,70 +269,4 @@ pub(crate) async fn lines(
         })
     });
     line.collect()
-}
-
-/// Transfers of a book by id, in order of their postings; those that are not there are left out.
-pub(crate) async fn transfers(
-    conn: &mut PgConnection,
-    book: &BookId,
-    ids: &[Uuid],
-) -> Result<Vec<Written>, Fault> {
-    let rows = sqlx::query!(
-        r#"
-        select t.id as "id!", t.event as "event!", t.key as "key!: IdempotencyKey", t.batch as "batch!",
-            t.effective_at as "effective_at!", b.recorded_at as "recorded_at!",
-            h.hold as "hold?", r.reverses as "reverses?", y.transfer as "reversed_by?",
-            e.provider as "provider?", e.account as "external_account?", e.id as "external?",
-            p.no as "no!", p.phase as "phase!", p.amount as "amount!",
-            d.path as "debit!: Account", c.path as "credit!: Account"
-        from unnest($2::uuid[]) as u (id)
-        join ledger.transfer t on t.book = $1 and t.id = u.id
-        join ledger.batch b on b.book = $1 and b.no = t.batch
-        join ledger.posting p on p.book = $1
-            and p.no >= t.first_posting and p.no < t.first_posting + t.postings
-        join ledger.account d on d.book = $1 and d.account = p.debit
-        join ledger.account c on c.book = $1 and c.account = p.credit
-        left join ledger.hold h on h.book = $1 and h.transfer = t.id
-        left join ledger.reversal r on r.book = $1 and r.transfer = t.id
-        left join ledger.reversal y on y.book = $1 and y.reverses = t.id
-        left join ledger.external e on e.book = $1 and e.transfer = t.id
-        order by p.no
-        "#,
-        book.as_str(),
-        ids
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut written: Vec<Written> = Vec::new();
-    for row in rows {
-        let id = TransferId(row.id);
-        if written.last().is_none_or(|last| last.id != id) {
-            let fact = (row.provider, row.external_account, row.external);
-            let external = match fact {
-                (Some(provider), Some(account), Some(id)) => Some(ExternalRef { provider, account, id }),
-                _ => None,
-            };
-            written.push(Written {
-                id,
-                event: event(&row.event)?,
-                key: row.key,
-                batch: row.batch,
-                effective_at: row.effective_at,
-                recorded_at: row.recorded_at,
-                postings: Vec::new(),
-                hold: row.hold.map(TransferId),
-                reverses: row.reverses.map(TransferId),
-                reversed_by: row.reversed_by.map(TransferId),
-                external,
-            });
-        }
-        let money = crate::money::Money::new(book.asset(), row.amount)
-            .map_err(|_| Fault::Unreadable("a posting's amount is not positive"))?;
-        let posting = Posting { debit: row.debit, credit: row.credit, money };
-        let phase = phase(&row.phase)?.word();
-        if let Some(last) = written.last_mut() {
-            last.postings.push((row.no, phase, posting));
-        }
-    }
-    Ok(written)
 }

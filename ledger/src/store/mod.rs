@@ -2,11 +2,14 @@
 //!
 //! Invariant: error prose is never parsed. What the database refuses is known by the name of the rule alone.
 
+pub(crate) mod know;
+mod limits;
 pub(crate) mod look;
 pub(crate) mod page;
 pub(crate) mod read;
 pub(crate) mod sound;
 pub(crate) mod write;
+pub(crate) mod written;
 
 use std::fmt;
 
@@ -21,6 +24,10 @@ pub enum Fault {
     /// transaction is lost, so this answers for the whole batch; after a [`Constraint::Fence`] try again.
     #[error("the database refused: {0}")]
     Refused(Constraint),
+    /// The owner of the book's door ended, or gave up, before it could answer: the transfer may or may not be
+    /// in the journal, and asking again under the same id tells.
+    #[error("the book's door gave no answer")]
+    Unanswered,
     /// A row of the journal does not read as what the crate would have written.
     #[error("the journal cannot be read: {0}")]
     Unreadable(&'static str),
@@ -31,7 +38,7 @@ impl Fault {
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
-            Fault::Database(_) => true,
+            Fault::Database(_) | Fault::Unanswered => true,
             Fault::Refused(constraint) => matches!(constraint, Constraint::Fence),
             Fault::Unreadable(_) => false,
         }
@@ -77,6 +84,10 @@ constraints! {
     Overdraft = "chunk_floor", "chunk_lowest";
     /// `Rejection::TooLarge`: totals are zero or more.
     Totals = "chunk_totals";
+    /// `Rejection::LimitExceeded`.
+    LimitExceeded = "limit_exceeded";
+    /// `Rejection::PeriodClosed`.
+    PeriodClosed = "period_closed";
     /// `Rejection::IdReused`.
     IdReused = "transfer_pkey";
     /// `Rejection::KeyReused`.
@@ -93,14 +104,12 @@ constraints! {
     UnknownHold = "hold_continues";
     /// `Rejection::AlreadyReversed`.
     AlreadyReversed = "reversal_once", "reversal_one_a_transfer";
-    /// `Rejection::UnknownTransfer`.
-    UnknownTransfer = "reversal_exists";
     /// `Rejection::UnknownBook`.
     UnknownBook = "batch_book";
     /// A book's name and its asset disagree.
-    BadBook = "book_pkey", "book_asset", "book_name";
+    BadBook = "book_pkey", "book_once", "book_asset", "book_name";
     /// An amount that is not positive, or a word outside the journal's.
-    BadPosting = "posting_amount", "posting_phase";
+    BadPosting = "posting_amount", "posting_phase", "posting_leg", "posting_key";
     /// A change of what was written.
     AppendOnly = "append_only";
     /// A row outside a batch of its own transaction.
@@ -109,22 +118,31 @@ constraints! {
     BatchContinues = "batch_continues";
     /// A batch without its rows.
     BatchIsWhole = "batch_is_whole", "batch_shape";
-    /// Postings that are not exactly the batch's numbers.
+    /// Postings that are not exactly the batch's numbers and transfers.
     PostingsNumber = "postings_number";
-    /// Transfers that do not share out the batch's postings.
-    TransfersShare = "transfers_share", "transfer_shape";
+    /// Postings that do not come to the batch's sketch.
+    PostingsSketch = "postings_sketch";
     /// Chunks that are not what stood there and what was posted.
     ChunksAddUp = "chunks_add_up";
     /// Accounts outside the chart, or numbered with a gap.
     AccountsNumber = "accounts_number", "account_path_of_kind";
     /// A hold that is not what its postings say.
     HoldsAgree = "holds_agree";
-    /// A reversal that is not its original turned round.
+    /// A reversal that is not its original turned round, or of what does not exist.
     ReversalsMirror = "reversals_mirror", "reversal_of_another";
+    /// A transfer linked twice.
+    Linked = "link_pkey", "link_one_a_transfer";
+    /// Metadata that is given twice, or in strange words.
+    Metadata = "metadata_pkey", "metadata_once", "metadata_words";
     /// A restated posting that makes no sense.
-    Restated = "restated_pkey", "restated_side", "restated_amount";
+    Restated = "restated_pkey", "restated_side", "restated_amount", "restated_apart";
+    /// A limit that makes no sense, or two in one batch.
+    BadLimit = "account_limit_pkey", "account_limit_newest", "account_limit_shape", "velocity_pkey",
+        "velocity_words";
+    /// A period closed twice.
+    BadClose = "close_pkey", "close_grows";
     /// The reference tables.
-    Reference = "asset_pkey", "kind_pkey", "kind_class", "kind_side";
+    Reference = "asset_pkey", "kind_pkey", "kind_class", "kind_side", "event_pkey", "event_word";
 }
 
 impl Constraint {

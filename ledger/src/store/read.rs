@@ -8,10 +8,11 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Fault;
+use super::{Fault, limits};
 use crate::batch::{Balance, GENESIS, Head, Landed, Map, Opened, Original, Receipt, Totals};
 use crate::chart::{Account, BookId};
 use crate::hold::{Hold, Verb};
@@ -19,10 +20,11 @@ use crate::id::{ExternalRef, IdempotencyKey, TransferId};
 use crate::money::{Amount, Money};
 use crate::transfer::Posting;
 
-/// Waits for the book. In a statement of its own: a wait inside a statement does not refresh what it sees.
+/// Waits for the book, if it is open. In a statement of its own: a wait inside a statement does not refresh
+/// what it sees. The first number says that the lock is ours ("aman").
 pub(crate) async fn lock(conn: &mut PgConnection, book: &BookId) -> Result<(), Fault> {
     sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended('amana:book:' || $1::text, 0))",
+        "select pg_advisory_xact_lock(1634558318, book) from ledger.book where name = $1",
         book.as_str()
     )
     .execute(conn)
@@ -30,15 +32,34 @@ pub(crate) async fn lock(conn: &mut PgConnection, book: &BookId) -> Result<(), F
     Ok(())
 }
 
+/// As [`lock`], for a book whose number is known.
+pub(crate) async fn wait_lock(conn: &mut PgConnection, book: i32) -> Result<(), Fault> {
+    sqlx::query!("select pg_advisory_xact_lock(1634558318, $1)", book).execute(conn).await?;
+    Ok(())
+}
+
+/// As [`wait_lock`], but `false` instead of waiting.
+pub(crate) async fn try_lock(conn: &mut PgConnection, book: i32) -> Result<bool, Fault> {
+    let row = sqlx::query!(r#"select pg_try_advisory_xact_lock(1634558318, $1) as "ours!""#, book);
+    Ok(row.fetch_one(conn).await?.ours)
+}
+
 /// Where the book's journal ends, or `None` if the book was never opened.
 pub(crate) async fn head(conn: &mut PgConnection, book: &BookId) -> Result<Option<Head>, Fault> {
     let row = sqlx::query!(
         r#"
-        select b.no as "no?", b.first_posting + b.postings as "next_posting?", b.accounts as "accounts?",
-            b.root as "root?", coalesce(b.recorded_at, k.opened_at) as "recorded_at!"
+        select k.book, b.no as "no?", b.first_posting + b.postings as "next_posting?", b.accounts as "accounts?",
+            b.root as "root?", coalesce(b.recorded_at, k.opened_at) as "recorded_at!",
+            t.transfer as "newest?", c.closed_before as "closed_before?"
         from ledger.book k
         left join lateral (select * from ledger.batch where book = k.book order by no desc limit 1) b on true
-        where k.book = $1
+        left join lateral (
+            select transfer from ledger.posting where book = k.book order by transfer desc, leg desc limit 1
+        ) t on true
+        left join lateral (
+            select closed_before from ledger.close where book = k.book order by closed_before desc limit 1
+        ) c on true
+        where k.name = $1
         "#,
         book.as_str()
     )
@@ -46,12 +67,14 @@ pub(crate) async fn head(conn: &mut PgConnection, book: &BookId) -> Result<Optio
     .await?;
     let Some(row) = row else { return Ok(None) };
     let head = Head {
+        book: row.book,
         no: row.no.unwrap_or(0),
         next_posting: row.next_posting.unwrap_or(1),
         accounts: row.accounts.unwrap_or(0),
         root: row.root.map_or(Ok(GENESIS), |root| hash(&root))?,
         recorded_at: row.recorded_at,
-        closed_before: None,
+        newest: row.newest,
+        closed_before: row.closed_before,
     };
     Ok(Some(head))
 }
@@ -60,52 +83,42 @@ pub(crate) fn hash(bytes: &[u8]) -> Result<[u8; 32], Fault> {
     bytes.try_into().map_err(|_| Fault::Unreadable("a hash is not 32 bytes"))
 }
 
-/// The column has room for a whole hash; the second half of a fingerprint is zeros.
-fn half(bytes: &[u8]) -> Result<[u8; 16], Fault> {
-    let half = bytes.get(..16).and_then(|half| half.try_into().ok());
-    half.ok_or(Fault::Unreadable("a fingerprint is not 16 bytes"))
-}
-
 /// Transfers that have one of the keys or one of the ids.
 pub(crate) async fn landed(
     conn: &mut PgConnection,
-    book: &BookId,
-    keys: &[String],
+    book: i32,
+    keys: &[&str],
     ids: &[Uuid],
-) -> Result<Vec<(IdempotencyKey, Landed)>, Fault> {
+) -> Result<Vec<(Option<IdempotencyKey>, Landed)>, Fault> {
     let rows = sqlx::query!(
         r#"
-        select t.key as "key!: IdempotencyKey", t.id as "id!", t.fingerprint as "fingerprint!"
+        select t.key as "key?: IdempotencyKey", t.transfer as "id!", t.fingerprint as "fingerprint!"
         from unnest((select $2::text[])) as u (key)
-        cross join lateral (select * from ledger.transfer where book = $1 and key = u.key limit 1) t
+        cross join lateral (select * from ledger.posting where book = $1 and key = u.key limit 1) t
         union all
-        select t.key, t.id, t.fingerprint
+        select t.key, t.transfer, t.fingerprint
         from unnest((select $3::uuid[])) as u (id)
-        cross join lateral (select * from ledger.transfer where book = $1 and id = u.id limit 1) t
+        cross join lateral (
+            select * from ledger.posting where book = $1 and transfer = u.id and leg = 0 limit 1
+        ) t
         "#,
-        book.as_str(),
-        keys,
+        book,
+        keys as _,
         ids
     )
     .fetch_all(conn)
     .await?;
     let landed = rows.into_iter().map(|row| {
-        Ok((
-            row.key.clone(),
-            Landed {
-                id: TransferId(row.id),
-                keyed: !row.key.is_of(TransferId(row.id)),
-                fingerprint: half(&row.fingerprint)?,
-            },
-        ))
+        let (id, keyed) = (TransferId(row.id), row.key.is_some());
+        (row.key, Landed { id, keyed, fingerprint: *row.fingerprint.as_bytes() })
     });
-    landed.collect()
+    Ok(landed.collect())
 }
 
 /// External facts that were counted before.
 pub(crate) async fn externals(
     conn: &mut PgConnection,
-    book: &BookId,
+    book: i32,
     facts: &[&ExternalRef],
 ) -> Result<HashMap<ExternalRef, TransferId>, Fault> {
     let rows = sqlx::query!(
@@ -118,7 +131,7 @@ pub(crate) async fn externals(
             where book = $1 and provider = u.provider and account = u.account and id = u.id limit 1
         ) e
         "#,
-        book.as_str(),
+        book,
         &facts.iter().map(|fact| fact.provider.clone()).collect::<Vec<_>>(),
         &facts.iter().map(|fact| fact.account.clone()).collect::<Vec<_>>(),
         &facts.iter().map(|fact| fact.id.clone()).collect::<Vec<_>>()
@@ -133,7 +146,7 @@ pub(crate) async fn externals(
 /// Holds as they stand now: the row with the least remaining is the newest.
 pub(crate) async fn holds(
     conn: &mut PgConnection,
-    book: &BookId,
+    book: i32,
     ids: &[Uuid],
 ) -> Result<Map<TransferId, Hold>, Fault> {
     let rows = sqlx::query!(
@@ -147,7 +160,7 @@ pub(crate) async fn holds(
         cross join lateral (select path from ledger.account where book = $1 and account = h.debit limit 1) d
         cross join lateral (select path from ledger.account where book = $1 and account = h.credit limit 1) c
         "#,
-        book.as_str(),
+        book,
         ids
     )
     .fetch_all(conn)
@@ -165,23 +178,25 @@ pub(crate) async fn holds(
 pub(crate) async fn originals(
     conn: &mut PgConnection,
     book: &BookId,
+    head: &Head,
     ids: &[Uuid],
 ) -> Result<Map<TransferId, Original>, Fault> {
     let rows = sqlx::query!(
         r#"
-        select t.id as "id!", by.transfer as "by?", so.reverses as "reverses?",
+        select t.transfer as "id!", by.transfer as "by?", so.reverses as "reverses?",
             d.path as "debit?: Account", c.path as "credit?: Account", p.amount as "amount?"
-        from unnest($2::uuid[]) as u (id)
-        join ledger.transfer t on t.book = $1 and t.id = u.id
-        left join ledger.reversal by on by.book = $1 and by.reverses = t.id
-        left join ledger.reversal so on so.book = $1 and so.transfer = t.id
-        left join ledger.posting p on p.book = $1 and p.no >= t.first_posting
-            and p.no < t.first_posting + t.postings and p.phase in ('post', 'settle')
+        from unnest((select $2::uuid[])) as u (id)
+        cross join lateral (
+            select * from ledger.posting where book = $1 and transfer = u.id and leg = 0 limit 1
+        ) t
+        left join ledger.reversal by on by.book = $1 and by.reverses = t.transfer
+        left join ledger.reversal so on so.book = $1 and so.transfer = t.transfer
+        left join ledger.posting p on p.book = $1 and p.transfer = t.transfer and p.phase in ('p', 's')
         left join ledger.account d on d.book = $1 and d.account = p.debit
         left join ledger.account c on c.book = $1 and c.account = p.credit
-        order by t.id, p.no
+        order by t.transfer, p.leg
         "#,
-        book.as_str(),
+        head.book,
         ids
     )
     .fetch_all(conn)
@@ -203,72 +218,89 @@ pub(crate) async fn originals(
     Ok(originals)
 }
 
-/// Accounts that exist, their numbers and their newest totals.
+/// Accounts that exist: their numbers, their newest totals, and the limits in force around an instant.
 pub(crate) async fn accounts(
     conn: &mut PgConnection,
-    book: &BookId,
+    head: &Head,
     accounts: &[&Account],
-) -> Result<Map<Account, Opened>, Fault> {
+    at: DateTime<Utc>,
+) -> Result<Vec<(Account, Opened)>, Fault> {
     let paths: Vec<String> = accounts.iter().map(|account| account.path()).collect();
     let rows = sqlx::query!(
         r#"
         select u.place as "place!", a.account as "account!", c.debits_posted as "debits_posted?",
             c.credits_posted as "credits_posted?", c.debits_pending as "debits_pending?",
-            c.credits_pending as "credits_pending?"
+            c.credits_pending as "credits_pending?", c.floor as "floor?", c.limits as "limits?"
         from unnest((select $2::text[])) with ordinality as u (path, place)
         cross join lateral (select account from ledger.account where book = $1 and path = u.path limit 1) a
         left join lateral (
             select * from ledger.chunk where book = $1 and account = a.account order by batch desc limit 1
         ) c on true
         "#,
-        book.as_str(),
+        head.book,
         &paths
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    let known = rows.into_iter().map(|row| {
+    let (mut known, mut limited) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
         let place = usize::try_from(row.place - 1).ok().and_then(|at| accounts.get(at));
-        let account = place.ok_or(Fault::Unreadable("an account was not asked for"))?;
+        let account = *place.ok_or(Fault::Unreadable("an account was not asked for"))?;
         let totals = Totals {
             debits_posted: row.debits_posted.unwrap_or(0),
             credits_posted: row.credits_posted.unwrap_or(0),
             debits_pending: row.debits_pending.unwrap_or(0),
             credits_pending: row.credits_pending.unwrap_or(0),
         };
-        Ok(((*account).clone(), Opened { number: row.account, totals, limit: None }))
-    });
-    known.collect()
+        if row.limits.is_some_and(|limits| limits > 0 || row.floor != account.kind().floor()) {
+            limited.push(row.account);
+        }
+        known.push((account.clone(), Opened { number: row.account.into(), totals, limit: None }));
+    }
+    if !limited.is_empty() {
+        let mut in_force = limits::in_force(conn, head, &limited, at).await?;
+        for (_, opened) in &mut known {
+            let number = i32::try_from(opened.number).unwrap_or_default();
+            opened.limit = in_force.remove(&number).map(Box::new);
+        }
+    }
+    Ok(known)
 }
 
 /// The first answers of transfers in the journal: balances as they stood after the transfer's batch,
 /// accounts in order of its postings, the debited one of a posting first.
 pub(crate) async fn receipts(
     conn: &mut PgConnection,
-    book: &BookId,
+    book: i32,
     ids: &[Uuid],
 ) -> Result<HashMap<TransferId, Receipt>, Fault> {
     let rows = sqlx::query!(
         r#"
-        select t.id as "id!", t.batch as "batch!",
-            t.first_posting as "first_posting!", t.postings as "postings!",
-            t.effective_at as "effective_at!", b.recorded_at as "recorded_at!", a.path as "account!: Account",
+        select t.transfer as "id!", t.batch as "batch!", t.low as "low!", t.high as "high!",
+            coalesce(t.effective_at, b.recorded_at) as "effective_at!", b.recorded_at as "recorded_at!",
+            a.path as "account!: Account",
             c.debits_posted as "debits_posted!", c.credits_posted as "credits_posted!",
             c.debits_pending as "debits_pending!", c.credits_pending as "credits_pending!"
-        from unnest($2::uuid[]) as u (id)
-        join ledger.transfer t on t.book = $1 and t.id = u.id
-        join ledger.batch b on b.book = $1 and b.no = t.batch
+        from unnest((select $2::uuid[])) as u (id)
+        cross join lateral (
+            select transfer, batch, min(no) as low, max(no) as high, min(effective_at) as effective_at
+            from ledger.posting where book = $1 and transfer = u.id group by transfer, batch limit 1
+        ) t
+        cross join lateral (select * from ledger.batch where book = $1 and no = t.batch limit 1) b
         cross join lateral (
             select side.account, min(p.no * 2 + side.place) as place
             from ledger.posting p
             cross join lateral (values (p.debit, 0), (p.credit, 1)) as side (account, place)
-            where p.book = $1 and p.no >= t.first_posting and p.no < t.first_posting + t.postings
+            where p.book = $1 and p.transfer = t.transfer
             group by side.account
         ) s
-        join ledger.account a on a.book = $1 and a.account = s.account
-        join ledger.chunk c on c.book = $1 and c.account = s.account and c.batch = t.batch
-        order by t.id, s.place
+        cross join lateral (select * from ledger.account where book = $1 and account = s.account limit 1) a
+        cross join lateral (
+            select * from ledger.chunk where book = $1 and account = s.account and batch = t.batch limit 1
+        ) c
+        order by t.transfer, s.place
         "#,
-        book.as_str(),
+        book,
         ids
     )
     .fetch_all(conn)
@@ -278,7 +310,7 @@ pub(crate) async fn receipts(
         let receipt = receipts.entry(TransferId(row.id)).or_insert_with(|| Receipt {
             transfer: TransferId(row.id),
             batch: row.batch,
-            numbers: row.first_posting..=row.first_posting + row.postings - 1,
+            numbers: row.low..=row.high,
             recorded_at: row.recorded_at,
             effective_at: row.effective_at,
             balances: Vec::new(),

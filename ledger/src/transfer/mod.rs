@@ -84,7 +84,19 @@ impl Event {
         Event::Reversal,
     ];
 
-    /// The word in the journal.
+    /// The number in rows: its place in [`Self::ALL`], from 1.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        self as i16 + 1
+    }
+
+    /// The event of a number.
+    #[must_use]
+    pub fn of_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.code() == code)
+    }
+
+    /// The word in exports and seals.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -164,6 +176,12 @@ impl Transfer {
     #[must_use]
     pub fn keyed(&self) -> bool {
         self.key.is_some()
+    }
+
+    /// Whether it refers to nothing that landed before it: no key, fact, hold or transfer.
+    pub(crate) fn is_plain(&self) -> bool {
+        let opens = matches!(self.hold, None | Some(HoldAct::Open { .. }));
+        self.key.is_none() && self.external.is_none() && self.reverses.is_none() && opens
     }
 
     /// The business event.

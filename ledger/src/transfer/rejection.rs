@@ -201,4 +201,10 @@ pub enum Rejection {
         /// What time it is in the book.
         recorded_at: DateTime<Utc>,
     },
+    /// What was to be written with it was refused.
+    #[error("what came with transfer {transfer} was refused")]
+    Unattached {
+        /// The transfer.
+        transfer: TransferId,
+    },
 }

@@ -1,8 +1,8 @@
 -- Every chunk is its predecessor and its own postings, all of its batch; no posting is in two chunks of an
 -- account, and none is in no chunk (the counts agree).
 select count(*) as "seen!", coalesce(
-    min(format('account %s in batch %s of %s', account, batch, book)) filter (
-        where n <> coalesce(cardinality(posting_nos), 0)
+    min(format('account %s in batch %s of book %s', account, batch, book)) filter (
+        where n <> cardinality(posting_nos)
             or debits_posted - was_debits <> debits or credits_posted - was_credits <> credits
             or debits_pending - was_debits_pending <> debits_held
             or credits_pending - was_credits_pending <> credits_held
@@ -19,16 +19,19 @@ from (
     from ledger.chunk
     window newest as (partition by book, account order by batch)
 ) c
+left join lateral (
+    select first_posting from ledger.batch where book = c.book and no = c.batch limit 1
+) b on true
 cross join lateral (
     select count(distinct p.no) as n,
-        coalesce(sum(amount) filter (where debit = c.account and phase in ('post', 'settle')), 0) as debits,
-        coalesce(sum(amount) filter (where credit = c.account and phase in ('post', 'settle')), 0) as credits,
+        coalesce(sum(amount) filter (where debit = c.account and phase in ('p', 's')), 0) as debits,
+        coalesce(sum(amount) filter (where credit = c.account and phase in ('p', 's')), 0) as credits,
         coalesce(sum(h.held) filter (where debit = c.account), 0) as debits_held,
         coalesce(sum(h.held) filter (where credit = c.account), 0) as credits_held
-    from unnest(c.posting_nos) as u (no)
-    join ledger.posting p on p.book = c.book and p.no = u.no and p.batch = c.batch
+    from unnest(c.posting_nos) as u (place)
+    join ledger.posting p on p.book = c.book and p.no = b.first_posting + u.place and p.batch = c.batch
         and (p.debit = c.account or p.credit = c.account)
     cross join lateral (
-        values (case p.phase when 'post' then 0 when 'hold' then p.amount else -p.amount end)
+        values (case p.phase when 'p' then 0 when 'h' then p.amount else -p.amount end)
     ) as h (held)
 ) s

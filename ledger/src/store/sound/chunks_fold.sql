@@ -1,6 +1,6 @@
 -- The newest chunk of every account is the fold of all its postings.
 select count(*) as "seen!", min(
-    format('account %s of %s', coalesce(account, touched), coalesce(c.book, f.book))
+    format('account %s of book %s', coalesce(account, touched), coalesce(c.book, f.book))
 ) filter (
     where c.account is null or f.touched is null
         or (c.debits_posted, c.credits_posted, c.debits_pending, c.credits_pending)
@@ -15,8 +15,8 @@ full join (
         sum(case when side = 'credit' then held else 0 end)::bigint as credits_held
     from (
         select p.book, s.touched, s.side,
-            case when p.phase in ('post', 'settle') then p.amount else 0 end as posted,
-            case p.phase when 'post' then 0 when 'hold' then p.amount else -p.amount end as held
+            case when p.phase in ('p', 's') then p.amount else 0 end as posted,
+            case p.phase when 'p' then 0 when 'h' then p.amount else -p.amount end as held
         from ledger.posting p
         cross join lateral (values (p.debit, 'debit'), (p.credit, 'credit')) as s (touched, side)
     ) legs

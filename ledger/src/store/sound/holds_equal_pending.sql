@@ -1,5 +1,5 @@
 -- What is pending on an account is what its holds have left, side by side.
-select count(*) as "seen!", min(format('account %s of %s', account, book)) filter (
+select count(*) as "seen!", min(format('account %s of book %s', account, book)) filter (
     where debits_pending <> debits_held or credits_pending <> credits_held
 ) as culprit
 from (

@@ -1,22 +1,22 @@
 -- Batches, postings and accounts of a book are numbered from 1 without a gap, and time does not go back.
 select count(*) as "seen!", coalesce(
-    min(format('batch %s of %s', no, book)) filter (
+    min(format('batch %s of book %s', no, book)) filter (
         where no <> place or first_posting <> next_posting or recorded_at < heard or found <> postings
     ),
     (
-        select min(format('accounts of %s', a.book))
+        select min(format('accounts of book %s', a.book))
         from (
             select book, count(*) as n, min(account) as low, max(account) as high
             from ledger.account group by book
         ) a
         full join (select book, max(accounts) as n from ledger.batch group by book) b on b.book = a.book
-        where a.low is distinct from 1 or a.high is distinct from a.n or a.n is distinct from b.n
+        where a.low <> 1 or a.high <> a.n or coalesce(a.n, 0) is distinct from b.n
     ),
     (
-        select min(format('postings of %s', p.book))
+        select min(format('postings of book %s', p.book))
         from (select book, count(*) as n from ledger.posting group by book) p
         full join (select book, sum(postings) as n from ledger.batch group by book) b on b.book = p.book
-        where p.n is distinct from b.n
+        where coalesce(p.n, 0) is distinct from b.n
     )
 ) as culprit
 from (

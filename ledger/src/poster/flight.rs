@@ -1,0 +1,206 @@
+//! One batch on its way to the database, in a task of its own.
+//!
+//! Invariant: the chunks of a batch, and what was attached to it, are written only after the batch before it
+//! was committed, under the book's lock; if that one failed, or somebody else took the lock in between, this
+//! one is rolled back. Absent: retries.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sqlx::{Connection, PgConnection};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::{Attach, Job};
+use crate::batch::{Posted, Receipt};
+use crate::id::TransferId;
+use crate::store::write::Draft;
+use crate::store::{Constraint, Fault, read};
+use crate::transfer::Rejection;
+
+/// What is answered when the batch is committed.
+pub(super) enum Answer {
+    Ready(Result<Posted, Rejection>),
+    /// It landed before: the first answer is read from the journal.
+    Before(TransferId),
+}
+
+/// What a flight carries.
+pub(super) struct Cargo<I> {
+    pub(super) jobs: Vec<Job<I>>,
+    /// For each job, for each of its transfers.
+    pub(super) answers: Vec<Vec<Answer>>,
+    /// `None` if nothing is to be written.
+    pub(super) draft: Option<Draft>,
+    pub(super) book: i32,
+}
+
+/// How it ended.
+pub(super) struct Landed<I> {
+    pub(super) cargo: Cargo<I>,
+    /// The connection, unless it is of no use any more.
+    pub(super) conn: Option<PgConnection>,
+    pub(super) end: Result<HashMap<TransferId, Receipt>, End>,
+}
+
+/// Why it did not land.
+pub(super) enum End {
+    Fault(Fault),
+    /// The batch before it did not land.
+    Predecessor,
+    /// These jobs' attachments were refused.
+    Refused(Vec<usize>),
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        End::Fault(fault)
+    }
+}
+
+impl From<sqlx::Error> for End {
+    fn from(error: sqlx::Error) -> Self {
+        End::Fault(error.into())
+    }
+}
+
+/// A flight on its way.
+pub(super) struct Flight<I> {
+    pub(super) task: JoinHandle<Landed<I>>,
+    /// Tells the next flight, once, whether this one landed.
+    pub(super) next: Option<oneshot::Receiver<bool>>,
+}
+
+impl<I: Send + Sync + 'static> Flight<I> {
+    /// Sets off, behind a flight that is still on its way, if there is one.
+    pub(super) fn off<A: Attach<Item = I>>(
+        attach: Arc<A>,
+        mut conn: PgConnection,
+        mut cargo: Cargo<I>,
+        before: Option<oneshot::Receiver<bool>>,
+    ) -> Self {
+        let (tell, next) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let end = fly(&*attach, &mut conn, &mut cargo, before).await;
+            // Nobody listens if there is no next flight.
+            let _ = tell.send(end.is_ok());
+            let conn = match &end {
+                Err(End::Fault(Fault::Database(_))) => None,
+                _ => Some(conn),
+            };
+            Landed { cargo, conn, end }
+        });
+        Self { task, next: Some(next) }
+    }
+}
+
+async fn fly<A: Attach>(
+    attach: &A,
+    conn: &mut PgConnection,
+    cargo: &mut Cargo<A::Item>,
+    before: Option<oneshot::Receiver<bool>>,
+) -> Result<HashMap<TransferId, Receipt>, End> {
+    let draft = cargo.draft.take();
+    let items = landed_items(cargo);
+    match draft {
+        Some(mut draft) if draft.is_one_statement() && items.is_empty() => {
+            cleared(before).await?;
+            draft.write(conn).await?;
+        }
+        Some(mut draft) => {
+            let mut tx = conn.begin().await?;
+            if before.is_some() {
+                draft.begin(&mut tx).await?;
+                cleared(before).await?;
+                // Whoever holds the lock now came in between and waits for our number: to wait for them too
+                // would be a deadlock, so this flight gives way.
+                if !read::try_lock(&mut tx, cargo.book).await? {
+                    return Err(Fault::Refused(Constraint::Fence).into());
+                }
+            } else {
+                read::wait_lock(&mut tx, cargo.book).await?;
+                draft.begin(&mut tx).await?;
+            }
+            draft.end(&mut tx).await?;
+            let refused = match items.is_empty() {
+                true => Vec::new(),
+                false => attach.attach(&mut tx, &items.items).await?,
+            };
+            if !refused.is_empty() {
+                tx.rollback().await?;
+                return Err(End::Refused(
+                    refused.iter().filter_map(|at| items.jobs.get(*at).copied()).collect(),
+                ));
+            }
+            tx.commit().await?;
+        }
+        None => cleared(before).await?,
+    }
+    let before: Vec<Uuid> = cargo.answers.iter().flatten().filter_map(Answer::before).collect();
+    if before.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(read::receipts(conn, cargo.book, &before).await?)
+}
+
+/// Waits until the batch before is committed.
+async fn cleared(before: Option<oneshot::Receiver<bool>>) -> Result<(), End> {
+    let Some(before) = before else { return Ok(()) };
+    if before.await.unwrap_or(false) { Ok(()) } else { Err(End::Predecessor) }
+}
+
+/// What came with the jobs of which every transfer lands now, and the places of the jobs.
+struct Items<'a, I> {
+    jobs: Vec<usize>,
+    items: Vec<(&'a I, Vec<&'a Receipt>)>,
+}
+
+impl<I> Items<'_, I> {
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+}
+
+fn landed_items<I>(cargo: &Cargo<I>) -> Items<'_, I> {
+    let mut landed = Items { jobs: Vec::new(), items: Vec::new() };
+    for (at, (job, answers)) in cargo.jobs.iter().zip(&cargo.answers).enumerate() {
+        let Some(item) = &job.item else { continue };
+        let receipts: Vec<&Receipt> = answers.iter().filter_map(Answer::new).collect();
+        if receipts.len() == answers.len() {
+            landed.jobs.push(at);
+            landed.items.push((item, receipts));
+        }
+    }
+    landed
+}
+
+impl Answer {
+    fn new(&self) -> Option<&Receipt> {
+        match self {
+            Answer::Ready(Ok(Posted::New(receipt))) => Some(receipt),
+            _ => None,
+        }
+    }
+
+    fn before(&self) -> Option<Uuid> {
+        match self {
+            Answer::Before(id) => Some(id.0),
+            Answer::Ready(_) => None,
+        }
+    }
+
+    /// What the caller hears, with the first answers of what landed before.
+    pub(super) fn ready(
+        self,
+        before: &HashMap<TransferId, Receipt>,
+    ) -> Result<Result<Posted, Rejection>, Fault> {
+        match self {
+            Answer::Ready(answer) => Ok(answer),
+            Answer::Before(id) => match before.get(&id) {
+                Some(receipt) => Ok(Ok(Posted::Replayed(receipt.clone()))),
+                None => Err(Fault::Unreadable("a transfer has no postings")),
+            },
+        }
+    }
+}
