@@ -52,7 +52,7 @@ impl App {
             passphrase: stellar.passphrase.clone(),
             contract: stellar.contract.clone(),
             token: stellar.token.clone(),
-            anchor: None,
+            anchor: stellar.anchor.clone(),
             exponent: config.book.asset().exponent(),
         };
         let chain = Stellar::new(network, signers, http.clone(), rng.clone())

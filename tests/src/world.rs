@@ -117,7 +117,7 @@ impl World {
         sides.describe(&secrets, &mut environment);
         change(&mut environment);
         let config = Config::read(&environment, Rails::Simulated).expect("the configuration reads");
-        let Sides { network: chain, deployed, rail, texts } = sides;
+        let Sides { network: chain, deployed, rail, texts, .. } = sides;
         let db = Db::from_pool(database.app.clone());
         let app = App::wire(config.clone(), db, clock.clone(), dice.clone()).expect("the gateway is wired");
         worker::prepare(&app).await.expect("the books are open");

@@ -12,6 +12,7 @@ use std::str::FromStr;
 
 use amana_adapters::stellar::Keypair;
 use amana_ledger::chart::{BookId, Shortcode};
+use chrono::TimeDelta;
 
 mod value;
 mod variables;
@@ -96,7 +97,11 @@ pub struct Stellar {
     pub contract: String,
     /// The token's asset contract (C…).
     pub token: String,
-    /// Signs deposits, vault and burns.
+    /// The contract that keeps the book's checkpoints (C…); none, and none is anchored.
+    pub anchor: Option<String>,
+    /// How long at least between two anchors.
+    pub anchor_every: TimeDelta,
+    /// Signs deposits, vault, burns and checkpoints.
     pub operator: Keypair,
     /// Signs for employers without a key of their own.
     pub delegate: Keypair,
@@ -349,6 +354,8 @@ impl<'a> Reader<'a> {
         let passphrase = self.get("STELLAR_NETWORK_PASSPHRASE", text);
         let contract = self.get("AMANA_STELLAR_CONTRACT", value::contract);
         let token = self.get("AMANA_STELLAR_TOKEN", value::contract);
+        let anchor = self.optional("AMANA_STELLAR_ANCHOR_CONTRACT_ID", value::contract);
+        let anchor_every = self.get("AMANA_ANCHOR_EVERY", value::period);
         let operator = self.get("AMANA_STELLAR_OPERATOR_SECRET", value::signer);
         let delegate = self.get("AMANA_STELLAR_DELEGATE_SECRET", value::signer);
         let channels = self.get("AMANA_STELLAR_CHANNEL_SECRETS", signers);
@@ -359,6 +366,8 @@ impl<'a> Reader<'a> {
             passphrase: passphrase?,
             contract: contract?,
             token: token?,
+            anchor: anchor?,
+            anchor_every: anchor_every?,
             operator: operator?,
             delegate: delegate?,
             channels: channels?,

@@ -121,7 +121,17 @@ pub static VARIABLES: &[Variable] = &[
     secret("STELLAR_CONTRACT_API_KEY", Required, "what a caller of the escrow service must show"),
     plain("AMANA_STELLAR_CONTRACT", Required, "the escrow contract (C…)"),
     plain("AMANA_STELLAR_TOKEN", Required, "the token's asset contract (C…)"),
-    secret("AMANA_STELLAR_OPERATOR_SECRET", Required, "signs deposits, vault and burns (S…)"),
+    plain(
+        "AMANA_STELLAR_ANCHOR_CONTRACT_ID",
+        Absent,
+        "the contract that keeps the book's checkpoints (C…); without it none is anchored",
+    ),
+    plain(
+        "AMANA_ANCHOR_EVERY",
+        Default("15m"),
+        "how often the newest checkpoint is anchored, at most: 90s, 15m, 6h",
+    ),
+    secret("AMANA_STELLAR_OPERATOR_SECRET", Required, "signs deposits, vault, burns and checkpoints (S…)"),
     secret("AMANA_STELLAR_DELEGATE_SECRET", Required, "signs for employers without a key of their own (S…)"),
     secret(
         "AMANA_STELLAR_CHANNEL_SECRETS",

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amana_adapters::http::Client;
-use amana_adapters::stellar::Keypair;
 use amana_adapters::stellar::deploy::{Deployed, Plan, Purse, Roles, Site, deploy, fund_channels};
+use amana_adapters::stellar::{Keypair, anchor};
 use amana_adapters::{africastalking, intersend};
 use amana_ledger::id::{Clock, Rng};
 use amana_ledger::money::{Asset, Money};
@@ -22,6 +22,9 @@ use crate::config::Environment;
 
 /// The escrow contract's code, as built and committed.
 const WASM: &[u8] = include_bytes!("../../../contracts/escrow/escrow.wasm");
+
+/// The anchor contract's code, as built and committed.
+const ANCHOR_WASM: &[u8] = include_bytes!("../../../contracts/anchor/anchor.wasm");
 
 /// The account name at the text vendor's simulator.
 const USERNAME: &str = "sandbox";
@@ -61,6 +64,8 @@ pub struct Sides {
     pub network: Localnet,
     /// What stands on it.
     pub deployed: Deployed,
+    /// The contract that keeps the book's checkpoints.
+    pub anchor: String,
     /// The payout rail.
     pub rail: intersend::sim::Sim,
     /// The text vendor.
@@ -82,7 +87,7 @@ impl Sides {
             ..Options::new(seconds)
         };
         let network = amana_localnet::start(options).await?;
-        let deployed = raise(&network.url(), secrets, means).await?;
+        let (deployed, anchor) = raise(&network.url(), secrets, means).await?;
         let fee = Money::new(Asset::Kes, RAIL_FEE);
         let fee = fee.map_err(|error| EmbeddedError::Setting(error.to_string()))?;
         let rail = intersend::sim::Options {
@@ -104,7 +109,7 @@ impl Sides {
             pace: setting.pace,
         };
         let texts = africastalking::sim::Sim::start(texts, means.http.clone(), means.clock.clone()).await?;
-        Ok(Self { network, deployed, rail, texts })
+        Ok(Self { network, deployed, anchor, rail, texts })
     }
 
     /// Tells our side where the others are, in the words of its environment.
@@ -118,6 +123,7 @@ impl Sides {
             ("STELLAR_CONTRACT_API_KEY", secrets.api_key.expose().to_owned()),
             ("AMANA_STELLAR_CONTRACT", self.deployed.contract.clone()),
             ("AMANA_STELLAR_TOKEN", self.deployed.token.clone()),
+            ("AMANA_STELLAR_ANCHOR_CONTRACT_ID", self.anchor.clone()),
             ("AMANA_STELLAR_OPERATOR_SECRET", secrets.operator.reveal()),
             ("AMANA_STELLAR_DELEGATE_SECRET", secrets.delegate.reveal()),
             ("AMANA_STELLAR_CHANNEL_SECRETS", channels.join(",")),
@@ -148,8 +154,9 @@ pub fn news_url(api_url: &str) -> String {
     format!("{api_url}/api/callbacks/payouts/intersend/")
 }
 
-/// Token, contract and channels on the network at `url`; quick when they stand already.
-async fn raise(url: &str, secrets: &Secrets, means: &Means) -> Result<Deployed, EmbeddedError> {
+/// Token, contracts and channels on the network at `url`; quick when they stand already. With the deployment,
+/// the anchor contract's address.
+async fn raise(url: &str, secrets: &Secrets, means: &Means) -> Result<(Deployed, String), EmbeddedError> {
     let site = Site::new(means.http.clone(), url, STANDALONE_PASSPHRASE, means.rng.clone());
     let roles = Roles {
         admin: secrets.admin.clone(),
@@ -168,6 +175,14 @@ async fn raise(url: &str, secrets: &Secrets, means: &Means) -> Result<Deployed, 
         purse: Purse::Friendbot,
     };
     let deployed = deploy(&site, &plan).await?;
+    let plan = anchor::Plan {
+        operator: secrets.operator.address(),
+        deployer: &secrets.deployer,
+        salt: [1; 32],
+        wasm: ANCHOR_WASM,
+        purse: Purse::Friendbot,
+    };
+    let anchor = anchor::deploy(&site, &plan).await?;
     fund_channels(&site, Purse::Friendbot, &secrets.channels).await?;
-    Ok(deployed)
+    Ok((deployed, anchor))
 }
