@@ -142,6 +142,12 @@ impl IdempotencyKey {
         Self((&*id.0.hyphenated().encode_lower(&mut Uuid::encode_buffer())).into())
     }
 
+    /// The id it is [`Self::of`], if it reads like one.
+    pub(crate) fn id(&self) -> Option<TransferId> {
+        let id = TransferId(Uuid::try_parse(&self.0).ok()?);
+        self.is_of(id).then_some(id)
+    }
+
     /// Whether it is [`Self::of`] this id.
     pub(crate) fn is_of(&self, id: TransferId) -> bool {
         self.0.len() == 36 && *self.0 == *id.0.hyphenated().encode_lower(&mut Uuid::encode_buffer())

@@ -27,10 +27,11 @@ use uuid::Uuid;
 use crate::batch::{Batch, Known, Outcome, seal};
 pub use crate::batch::{Posted, Receipt};
 use crate::chart::{Account, BookId};
-use crate::id::Clock;
+use crate::id::{Clock, TransferId};
 use crate::limit::Limit;
+use crate::rules::{self, Intent};
 use crate::store::write::Draft;
-use crate::store::{Fault, know, read, write};
+use crate::store::{Fault, know, past, read, write};
 use crate::transfer::{Rejection, Transfer};
 
 /// Opens a book, if it is not open. Its name says its asset.
@@ -70,6 +71,24 @@ pub async fn post_linked(
     group: &[Transfer],
 ) -> Result<Vec<Result<Posted, Rejection>>, Fault> {
     posted(tx, clock, book, (group, |executed: &mut Batch| executed.execute_linked(group))).await
+}
+
+/// Frees all that a set of linked transfers holds, named by the id of the first: a linked group of voids, one
+/// for each of its holds that is open. Empty if none is. `intent` names the void of a hold.
+///
+/// # Errors
+/// As [`post`].
+pub async fn void_linked(
+    tx: &mut PgConnection,
+    clock: &dyn Clock,
+    book: &BookId,
+    first: TransferId,
+    mut intent: impl FnMut(TransferId) -> Intent,
+) -> Result<Vec<Result<Posted, Rejection>>, Fault> {
+    read::lock(tx, book).await?;
+    let open = past::open_of(tx, book, first).await?;
+    let voids = rules::payouts_failed(open.into_iter().map(|hold| (intent(hold), hold)).collect());
+    post_linked(tx, clock, book, &voids).await
 }
 
 /// Posts one transfer: [`post`] with N = 1.

@@ -31,8 +31,8 @@ impl Intent {
         Self { key, ..Self::minted(id, book) }
     }
 
-    /// An intention that is named by its id alone: whoever asks again asks under the same id. Names of the
-    /// two kinds never meet: a key that reads like another transfer's id does not mean that transfer.
+    /// An intention that is named by its id alone: whoever asks again asks under the same id. That id as
+    /// another transfer's key is refused.
     #[must_use]
     pub fn minted(id: TransferId, book: &BookId) -> Self {
         let metadata = Metadata::default();

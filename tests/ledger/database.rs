@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use amana_ledger::chart::Kind;
+use amana_ledger::chart::{Kind, Side};
+use amana_ledger::id::Clock;
+use amana_ledger::journal;
+use amana_ledger::limit::{Limit, Measure, Period, Velocity};
 use amana_ledger::money::Asset;
 use amana_ledger::rules::{self, Paid};
 use amana_ledger::transfer::Event;
@@ -242,6 +245,54 @@ async fn a_bent_batch_is_refused_and_a_whole_one_stands() {
     // Nothing is added to a batch that stands.
     let late = bent(POSTING, "first_posting + postings, 3, '0190", "first_posting + postings + 1, 2, '0191");
     assert_eq!(try_all(&[&late]).await, Some(Constraint::PostingsNumber));
+}
+
+/// A book with a thousand in its float, and a second batch that says what may not be.
+async fn ruled(limit: Option<i64>) -> Ground {
+    let ground = Ground::new().await;
+    ground.land(rules::capital_in(ground.intent(), float(), kes(1_000))).await;
+    let mut tx = ground.db.app.begin().await.unwrap();
+    let ruled = match limit {
+        Some(most) => {
+            let (measure, period, amount) = (Measure::Gross, Period::Day, kes(most).amount);
+            let velocity = vec![Velocity { measure, side: Side::Debit, period, amount }];
+            let limit = Limit { floor: None, velocity };
+            journal::limit(&mut tx, &ground.clock, &ground.book, &float(), &limit).await
+        }
+        None => journal::close(&mut tx, &ground.clock, &ground.book, ground.clock.now()).await,
+    };
+    assert_eq!(ruled.unwrap(), Ok(true));
+    tx.commit().await.unwrap();
+    ground
+}
+
+#[tokio::test]
+async fn a_limit_is_not_passed_whoever_tries() {
+    let whole = [BATCH, POSTING, CHUNKS];
+    let ground = ruled(Some(1_004)).await;
+    assert_eq!(refused(&ground.db.app, &whole).await, Some(Constraint::LimitExceeded));
+    let without = bent(CHUNKS, "c.limits", "0");
+    let tried = refused(&ground.db.app, &[BATCH, POSTING, &without]).await;
+    assert_eq!(tried, Some(Constraint::ChunksAddUp));
+    ground.audited().await;
+    assert_eq!(refused(&ruled(Some(1_005)).await.db.app, &whole).await, None);
+}
+
+#[tokio::test]
+async fn a_closed_period_stays_closed_whoever_tries() {
+    let ground = ruled(None).await;
+    let at = |back: &str| {
+        let column = bent(POSTING, "fingerprint)", "fingerprint, effective_at)");
+        bent(
+            &column,
+            "\n    from ledger.batch",
+            &format!(", recorded_at - interval '{back}'\n    from ledger.batch"),
+        )
+    };
+    let tried = refused(&ground.db.app, &[BATCH, &at("1 us"), CHUNKS]).await;
+    assert_eq!(tried, Some(Constraint::PeriodClosed));
+    ground.audited().await;
+    assert_eq!(refused(&ground.db.app, &[BATCH, &at("0 s"), CHUNKS]).await, None);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use amana_tests::programs::{both_accept, export, hledger_balances};
 use chrono::{DateTime, NaiveDate, TimeDelta};
 
 use crate::ground::{Ground, NOON, Seeded, book, float, kes, party, paybill, rail};
-use crate::random::request;
+use crate::random::mix::{Mix, Which, paths};
 
 const ALL: Range = Range { from: None, to: None };
 
@@ -165,18 +165,18 @@ fn named(path: &str) -> String {
 async fn hledger_counts_random_journals_as_the_model_does() {
     for seed in [11, 12] {
         let ground = Ground::new().await;
-        let (rng, mut naive) = (Seeded::of(seed), Naive::at(NOON));
+        let (rng, mut naive) = (Seeded::of(seed), Naive::at(NOON, paths()));
+        let mix = Mix::new(&ground.book, seed);
         for number in 1..150 {
-            let request = request(&ground.book, seed, number, false);
-            naive.ask(&request.key, &request.op);
+            let request = mix.request(Which::of(number));
+            naive.ask(&request.model);
             let _ = ground.one(request.transfer).await;
             if rng.below(6) == 0 {
                 ground.clock.forward(TimeDelta::seconds(17));
                 naive.now += 17_000_000;
             }
         }
-        let ought = naive.paths().into_iter().filter_map(|path| {
-            let [debits, credits, ..] = naive.totals(&path);
+        let ought = naive.balances().into_iter().filter_map(|(path, [debits, credits, ..])| {
             (debits != credits).then(|| (named(&path), debits - credits))
         });
         let mut conn = ground.db.app.acquire().await.unwrap();

@@ -3,8 +3,10 @@
 
 mod database;
 mod exports;
+mod features;
 mod ground;
 mod poster;
+mod races;
 mod random;
 mod reading;
 mod rejections;

@@ -2,6 +2,7 @@
 
 use amana_ledger::chart::{Account, Side};
 use amana_ledger::id::Clock;
+use amana_ledger::limit::Period;
 use amana_ledger::{balance, rules};
 use chrono::{DateTime, TimeDelta};
 
@@ -58,8 +59,8 @@ async fn a_day_is_restated_by_what_comes_late() {
     let mut conn = ground.db.app.acquire().await.unwrap();
     let now = ground.clock.now();
     let mut stood = async |day: DateTime<_>, known_at| {
-        let day = day.date_naive();
-        balance::as_of(&mut conn, &ground.book, &float(), day, known_at).await.unwrap().posted()
+        let end = Period::Day.start(day) + TimeDelta::days(1);
+        balance::as_of(&mut conn, &ground.book, &float(), end, known_at).await.unwrap().posted()
     };
     assert_eq!(stood(monday - TimeDelta::days(1), now).await, 0);
     assert_eq!(stood(monday, monday).await, 100);

@@ -1,10 +1,11 @@
-//! The obviously right ledger: a list of postings, summed up anew for every question.
+//! The obviously right ledger: a list of what landed, summed up anew for every question.
 //!
-//! Invariant: it shares no code with the ledger but the words of accounts. It is slow on purpose.
+//! Invariant: it shares no code with the ledger. To take something back is to shorten the list, as nothing
+//! is kept beside it but limits and the close. It is slow on purpose.
 
-use std::collections::BTreeMap;
+use chrono::{DateTime, Datelike, NaiveTime};
 
-/// How a posting counts.
+/// How a line counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Moved.
@@ -17,10 +18,10 @@ pub enum Phase {
     Void,
 }
 
-/// Debited path, credited path, minor units.
-pub type Leg = (String, String, i64);
+/// Debited path, credited path (places in the list of paths), minor units.
+pub type Leg = (usize, usize, i64);
 
-/// What is asked of a book.
+/// What is asked of a book. Transfers are called by their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Post legs together.
@@ -29,8 +30,8 @@ pub enum Op {
     Hold(Leg, Option<i64>),
     /// Post `part` of a hold, with further legs; after the `last` part free the rest.
     Settle {
-        /// The key of the transfer that opened the hold.
-        hold: String,
+        /// The transfer that opened the hold.
+        hold: u64,
         /// How much.
         part: i64,
         /// Whether the rest is freed.
@@ -39,11 +40,37 @@ pub enum Op {
         also: Vec<Leg>,
     },
     /// Free a hold.
-    Void(String),
+    Void(u64),
     /// Free a hold whose time is over.
-    Expire(String),
-    /// Turn a transfer round, by its key.
-    Reverse(String),
+    Expire(u64),
+    /// Turn a transfer round.
+    Reverse(u64),
+    /// Something that is wrong by itself, refused with this word.
+    Wrong(&'static str),
+}
+
+/// All that is asked for, without the names it is asked under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What.
+    pub op: Op,
+    /// When it happened in the world, if said.
+    pub effective: Option<i64>,
+    /// The fact it counts.
+    pub fact: Option<u64>,
+    /// What is said about it.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// A request under its names.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The id.
+    pub id: u64,
+    /// The key, if it is not the id.
+    pub key: Option<u64>,
+    /// The rest.
+    pub asked: Asked,
 }
 
 /// What a book answers. A refusal is named by the word of the ledger's rejection.
@@ -51,171 +78,402 @@ pub enum Op {
 pub enum Answer {
     /// It landed.
     New,
-    /// It had landed.
-    Replayed,
+    /// It had landed: the transfer that did.
+    Replayed(u64),
     /// It was refused.
     Refused(&'static str),
 }
 
-struct Held {
-    leg: Leg,
-    left: i64,
-    until: Option<i64>,
+/// A limit of one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    /// Its own floor.
+    pub floor: Option<i64>,
+    /// How much may go through it.
+    pub velocity: Vec<Velocity>,
+}
+
+/// How much may go through an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Velocity {
+    /// Whether what comes back is taken off.
+    pub net: bool,
+    /// Whether debits are counted, not credits.
+    pub debits: bool,
+    /// 0 a day, 1 a week, 2 a month.
+    pub period: u8,
+    /// The most.
+    pub most: i64,
+}
+
+/// Something in the journal.
+#[derive(Clone, Debug)]
+pub struct Landed {
+    /// What was asked, and under which names.
+    pub request: Request,
+    /// Its lines.
+    pub lines: Vec<(Leg, Phase)>,
+    /// When it happened.
+    pub effective: i64,
+    /// When the book heard of it.
+    pub recorded: i64,
+    /// The first of those it was linked with.
+    pub link: Option<u64>,
+    /// Which batch it came in.
+    pub batch: u64,
 }
 
 /// One book.
-#[derive(Default)]
 pub struct Naive {
-    lines: Vec<(Leg, Phase)>,
-    heard: BTreeMap<String, Op>,
-    posted: BTreeMap<String, Vec<Leg>>,
-    holds: BTreeMap<String, Held>,
-    reversed: Vec<String>,
-    /// What time it is.
+    paths: Vec<String>,
+    landed: Vec<Landed>,
+    limits: Vec<Limit>,
+    closed_before: Option<i64>,
+    /// What time it is, in microseconds.
     pub now: i64,
+    /// The number of calls so far.
+    pub batch: u64,
 }
 
 impl Naive {
-    /// An empty book at an instant.
-    pub fn at(now: i64) -> Self {
-        Self { now, ..Self::default() }
+    /// An empty book at an instant, with the accounts it may have.
+    pub fn at(now: i64, paths: Vec<String>) -> Self {
+        let limits = vec![Limit::default(); paths.len()];
+        Self { paths, landed: Vec::new(), limits, closed_before: None, now, batch: 0 }
     }
 
-    /// Debits posted, credits posted, debits pending, credits pending of a path.
-    pub fn totals(&self, path: &str) -> [i64; 4] {
+    /// What landed, in order.
+    pub fn landed(&self) -> &[Landed] {
+        &self.landed
+    }
+
+    /// Debits posted, credits posted, debits pending, credits pending of an account after a batch.
+    pub fn totals(&self, account: usize, batch: u64) -> [i64; 4] {
         let mut totals = [0; 4];
-        for ((debit, credit, amount), phase) in &self.lines {
-            for (at, side) in [debit, credit].into_iter().enumerate() {
-                if side == path {
-                    totals[at] += if matches!(phase, Phase::Post | Phase::Settle) { *amount } else { 0 };
-                    totals[at + 2] += match phase {
-                        Phase::Post => 0,
-                        Phase::Hold => *amount,
-                        Phase::Settle | Phase::Void => -*amount,
-                    };
+        for landed in self.landed.iter().filter(|landed| landed.batch <= batch) {
+            for ((debit, credit, amount), phase) in &landed.lines {
+                let (posted, pending) = match phase {
+                    Phase::Post => (*amount, 0),
+                    Phase::Hold => (0, *amount),
+                    Phase::Settle => (*amount, -*amount),
+                    Phase::Void => (0, -*amount),
+                };
+                for (side, at) in [(debit, 0), (credit, 1)] {
+                    if *side == account {
+                        totals[at] += posted;
+                        totals[at + 2] += pending;
+                    }
                 }
             }
         }
         totals
     }
 
-    /// Every path that was ever touched.
-    pub fn paths(&self) -> Vec<String> {
-        let mut paths: Vec<String> =
-            self.lines.iter().flat_map(|((debit, credit, _), _)| [debit.clone(), credit.clone()]).collect();
-        paths.sort();
-        paths.dedup();
-        paths
+    /// Debits and credits posted to an account by what was effective before an instant, as far as the book had
+    /// heard of it by another.
+    pub fn as_of(&self, account: usize, at: i64, known: i64) -> [i64; 2] {
+        let seen = |landed: &&Landed| landed.effective < at && landed.recorded <= known;
+        self.posted(account, seen)
     }
 
-    /// Asks for something under a key.
-    pub fn ask(&mut self, key: &str, op: &Op) -> Answer {
-        if let Some(first) = self.heard.get(key) {
-            return if first == op { Answer::Replayed } else { Answer::Refused("KeyReused") };
+    fn posted(&self, account: usize, seen: impl FnMut(&&Landed) -> bool) -> [i64; 2] {
+        let lines = self.landed.iter().filter(seen).flat_map(|landed| &landed.lines);
+        lines.filter(|(_, phase)| matches!(phase, Phase::Post | Phase::Settle)).fold(
+            [0, 0],
+            |[debits, credits], ((debit, credit, amount), _)| {
+                let counted = |side: &usize| if *side == account { *amount } else { 0 };
+                [debits + counted(debit), credits + counted(credit)]
+            },
+        )
+    }
+
+    /// Every account that was ever touched or limited, and its totals.
+    pub fn balances(&self) -> Vec<(String, [i64; 4])> {
+        let lines = || self.landed.iter().flat_map(|landed| &landed.lines);
+        let touched = |at: usize| lines().any(|((debit, credit, _), _)| *debit == at || *credit == at);
+        let seen = (0..self.paths.len()).filter(|&at| touched(at) || self.limits[at] != Limit::default());
+        let mut all: Vec<_> = seen.map(|at| (self.paths[at].clone(), self.totals(at, u64::MAX))).collect();
+        all.sort();
+        all
+    }
+
+    /// The accounts of a transfer as they stood after its batch, in order of its lines.
+    pub fn receipt(&self, id: u64) -> Vec<(String, [i64; 4])> {
+        let landed = self.find(id).expect("it landed");
+        let mut seen = Vec::new();
+        for ((debit, credit, _), _) in &landed.lines {
+            for side in [*debit, *credit] {
+                if !seen.contains(&side) {
+                    seen.push(side);
+                }
+            }
         }
-        let before = self.lines.len();
-        let outcome = self.try_op(key, op);
-        let below = outcome.is_ok() && self.paths().iter().any(|path| self.below_floor(path));
-        match outcome {
-            Ok(()) if !below => {
-                self.remember(key, op, before);
+        seen.into_iter().map(|at| (self.paths[at].clone(), self.totals(at, landed.batch))).collect()
+    }
+
+    /// The holds that a set of linked transfers opened and that are open still.
+    pub fn open_of(&self, first: u64) -> Vec<u64> {
+        let set = self.landed.iter().filter(|landed| landed.link == Some(first));
+        set.map(|landed| landed.request.id).filter(|&id| self.open(id).is_ok()).collect()
+    }
+
+    /// Asks for one thing.
+    pub fn ask(&mut self, request: &Request) -> Answer {
+        self.ask_in(request, None)
+    }
+
+    /// Asks for several things, all or none.
+    pub fn ask_linked(&mut self, group: &[Request]) -> Vec<Answer> {
+        if let [alone] = group {
+            return vec![self.ask(alone)];
+        }
+        let heard: Vec<Option<Answer>> = group.iter().map(|request| self.heard(request)).collect();
+        if heard.iter().all(|answer| matches!(answer, Some(Answer::Replayed(_)))) {
+            return heard.into_iter().flatten().collect();
+        }
+        let before = self.landed.len();
+        let part = |answer| if let Answer::Refused(word) = answer { word } else { "PartLanded" };
+        let mut culprit =
+            heard.into_iter().enumerate().find_map(|(at, answer)| answer.map(|answer| (at, part(answer))));
+        for (at, request) in group.iter().enumerate() {
+            if culprit.is_none() {
+                let answer = self.ask_in(request, Some(group[0].id));
+                culprit = (answer != Answer::New).then(|| (at, part(answer)));
+            }
+        }
+        let Some((culprit, word)) = culprit else { return vec![Answer::New; group.len()] };
+        self.landed.truncate(before);
+        let mut answers = vec![Answer::Refused("Linked"); group.len()];
+        answers[culprit] = Answer::Refused(word);
+        answers
+    }
+
+    /// Puts an account under a limit.
+    pub fn limit(&mut self, account: usize, limit: &Limit) -> Answer {
+        let before = std::mem::replace(&mut self.limits[account], limit.clone());
+        if before == *limit {
+            return Answer::Replayed(0);
+        }
+        if self.below_floor(account) {
+            self.limits[account] = before;
+            return Answer::Refused("FloorTooHigh");
+        }
+        Answer::New
+    }
+
+    /// Closes what is effective before an instant.
+    pub fn close(&mut self, before: i64) -> Answer {
+        if before > self.now {
+            return Answer::Refused("PeriodNotOver");
+        }
+        match self.closed_before {
+            Some(closed) if before < closed => Answer::Refused("PeriodClosed"),
+            Some(closed) if before == closed => Answer::Replayed(0),
+            _ => {
+                self.closed_before = Some(before);
                 Answer::New
             }
-            Ok(()) => {
-                self.lines.truncate(before);
-                Answer::Refused("Overdraft")
-            }
-            Err(word) => {
-                self.lines.truncate(before);
+        }
+    }
+
+    fn find(&self, id: u64) -> Option<&Landed> {
+        self.landed.iter().find(|landed| landed.request.id == id)
+    }
+
+    fn heard(&self, request: &Request) -> Option<Answer> {
+        let same = |landed: &&Landed| match request.key {
+            Some(key) => landed.request.key == Some(key),
+            None => landed.request.id == request.id,
+        };
+        let landed = self.landed.iter().find(same)?;
+        Some(match &landed.request {
+            first if first.key.is_some() != request.key.is_some() => Answer::Refused("IdReused"),
+            first if first.asked == request.asked => Answer::Replayed(first.id),
+            _ => Answer::Refused("KeyReused"),
+        })
+    }
+
+    fn ask_in(&mut self, request: &Request, link: Option<u64>) -> Answer {
+        if let Some(answer) = self.heard(request) {
+            return answer;
+        }
+        let lines = match self.lines(request) {
+            Ok(lines) => lines,
+            Err(word) => return Answer::Refused(word),
+        };
+        let accounts: Vec<usize> =
+            lines.iter().flat_map(|((debit, credit, _), _)| [*debit, *credit]).collect();
+        let before: Vec<Vec<i128>> = accounts.iter().map(|&at| self.all_used(at)).collect();
+        self.landed.push(Landed {
+            request: request.clone(),
+            lines,
+            effective: request.asked.effective.unwrap_or(self.now),
+            recorded: self.now,
+            link,
+            batch: self.batch,
+        });
+        match self.wrong_now(&accounts, &before) {
+            Some(word) => {
+                self.landed.pop();
                 Answer::Refused(word)
             }
+            None => Answer::New,
         }
     }
 
-    fn try_op(&mut self, key: &str, op: &Op) -> Result<(), &'static str> {
+    /// What is wrong with the accounts as they stand now, given what their limits counted before.
+    fn wrong_now(&self, accounts: &[usize], before: &[Vec<i128>]) -> Option<&'static str> {
+        if accounts.iter().any(|&at| self.too_large(at)) {
+            return Some("TooLarge");
+        }
+        accounts.iter().zip(before).find_map(|(&at, before)| {
+            let most = self.limits[at].velocity.iter().map(|velocity| i128::from(velocity.most));
+            let after = self.all_used(at);
+            let beyond = most.zip(before.iter().zip(&after)).any(|(most, (was, is))| *is > most && is > was);
+            match (self.below_floor(at), beyond) {
+                (true, _) => Some("Overdraft"),
+                (false, true) => Some("LimitExceeded"),
+                (false, false) => None,
+            }
+        })
+    }
+
+    fn all_used(&self, account: usize) -> Vec<i128> {
+        self.limits[account].velocity.iter().map(|velocity| self.used(account, velocity)).collect()
+    }
+
+    fn lines(&self, request: &Request) -> Result<Vec<(Leg, Phase)>, &'static str> {
+        let Asked { op, effective, fact, .. } = &request.asked;
+        if let Op::Wrong(word) = op
+            && *word != "NothingToPost"
+        {
+            return Err(word);
+        }
+        if self.find(request.id).is_some() {
+            return Err("IdReused");
+        }
+        if effective.zip(self.closed_before).is_some_and(|(effective, closed)| effective < closed) {
+            return Err("PeriodClosed");
+        }
+        if fact.is_some() && self.landed.iter().any(|landed| landed.request.asked.fact == *fact) {
+            return Err("AlreadyCounted");
+        }
+        let post = |legs: &[Leg]| legs.iter().map(|leg| (*leg, Phase::Post)).collect::<Vec<_>>();
         match op {
-            Op::Post(legs) => self.lines.extend(legs.iter().map(|leg| (leg.clone(), Phase::Post))),
-            Op::Hold(leg, _) => self.lines.push((leg.clone(), Phase::Hold)),
+            Op::Post(legs) => Ok(post(legs)),
+            Op::Hold(leg, _) => Ok(vec![(*leg, Phase::Hold)]),
             Op::Settle { hold, part, last, also } => {
-                let held = self.open(hold)?;
-                if held.until.is_some_and(|until| until <= self.now) {
+                let ((debit, credit, left), due) = self.open(*hold)?;
+                if due.is_some_and(|due| due <= self.now) {
                     return Err("HoldDue");
                 }
-                if *part > held.left {
+                if *part > left {
                     return Err("HoldExceeded");
                 }
-                let (debit, credit, _) = held.leg.clone();
-                let rest = held.left - part;
-                self.lines.push(((debit.clone(), credit.clone(), *part), Phase::Settle));
-                if *last && rest > 0 {
-                    self.lines.push(((debit, credit, rest), Phase::Void));
+                let mut lines = vec![((debit, credit, *part), Phase::Settle)];
+                if *last && left > *part {
+                    lines.push(((debit, credit, left - part), Phase::Void));
                 }
-                self.lines.extend(also.iter().map(|leg| (leg.clone(), Phase::Post)));
+                lines.extend(post(also));
+                Ok(lines)
             }
-            Op::Void(hold) => {
-                let held = self.open(hold)?;
-                let (debit, credit, _) = held.leg.clone();
-                self.lines.push(((debit, credit, held.left), Phase::Void));
-            }
-            Op::Expire(hold) => {
-                let held = self.open(hold)?;
-                if held.until.is_none_or(|until| until > self.now) {
-                    return Err("HoldNotDue");
-                }
-                let (debit, credit, _) = held.leg.clone();
-                self.lines.push(((debit, credit, held.left), Phase::Void));
-            }
-            Op::Reverse(of) => {
-                let legs = self.posted.get(of).ok_or("UnknownTransfer")?;
-                if self.reversed.contains(of) {
-                    return Err("AlreadyReversed");
-                }
-                if legs.is_empty() || matches!(self.heard[of], Op::Reverse(_)) {
-                    return Err("NotReversible");
-                }
-                let turned =
-                    |(debit, credit, amount): &Leg| ((credit.clone(), debit.clone(), *amount), Phase::Post);
-                self.lines.extend(legs.iter().map(turned).collect::<Vec<_>>());
-            }
-        }
-        debug_assert!(!key.is_empty());
-        Ok(())
-    }
-
-    fn open(&self, hold: &str) -> Result<&Held, &'static str> {
-        let held = self.holds.get(hold).ok_or("UnknownHold")?;
-        if held.left == 0 { Err("HoldClosed") } else { Ok(held) }
-    }
-
-    fn remember(&mut self, key: &str, op: &Op, before: usize) {
-        let mine = &self.lines[before..];
-        let posted = mine.iter().filter(|(_, phase)| matches!(phase, Phase::Post | Phase::Settle));
-        self.posted.insert(key.to_owned(), posted.map(|(leg, _)| leg.clone()).collect());
-        self.heard.insert(key.to_owned(), op.clone());
-        match op {
-            Op::Post(_) => {}
-            Op::Hold(leg, until) => {
-                self.holds.insert(key.to_owned(), Held { leg: leg.clone(), left: leg.2, until: *until });
-            }
-            Op::Settle { hold, part, last, .. } => {
-                let held = self.holds.get_mut(hold).expect("it was open");
-                held.left = if *last { 0 } else { held.left - part };
-            }
-            Op::Void(hold) | Op::Expire(hold) => self.holds.get_mut(hold).expect("it was open").left = 0,
-            Op::Reverse(of) => self.reversed.push(of.clone()),
+            Op::Void(hold) => Ok(vec![(self.open(*hold)?.0, Phase::Void)]),
+            Op::Expire(hold) => match self.open(*hold)? {
+                (leg, Some(due)) if due <= self.now => Ok(vec![(leg, Phase::Void)]),
+                _ => Err("HoldNotDue"),
+            },
+            Op::Reverse(of) => self.turned(*of),
+            Op::Wrong(word) => Err(word),
         }
     }
 
-    /// Assets and liabilities may not fall below zero, what is held counted as gone.
-    fn below_floor(&self, path: &str) -> bool {
-        let [debits, credits, debits_held, credits_held] = self.totals(path);
-        match path.split(':').next() {
-            Some("float") => debits - credits - credits_held < 0,
-            Some("clearing" | "onchain") if path != "clearing:burn" && path != "onchain:issued" => {
-                debits - credits - credits_held < 0
-            }
-            Some("equity" | "income" | "expense") => false,
-            _ => credits - debits - debits_held < 0,
+    fn turned(&self, of: u64) -> Result<Vec<(Leg, Phase)>, &'static str> {
+        let original = self.find(of).ok_or("UnknownTransfer")?;
+        if self.landed.iter().any(|landed| landed.request.asked.op == Op::Reverse(of)) {
+            return Err("AlreadyReversed");
+        }
+        let moved = original.lines.iter().filter(|(_, phase)| matches!(phase, Phase::Post | Phase::Settle));
+        let lines: Vec<(Leg, Phase)> =
+            moved.map(|((debit, credit, amount), _)| ((*credit, *debit, *amount), Phase::Post)).collect();
+        match original.request.asked.op {
+            Op::Reverse(_) => Err("NotReversible"),
+            _ if lines.is_empty() => Err("NotReversible"),
+            _ => Ok(lines),
         }
     }
+
+    /// What is left of a hold, and when it is due.
+    fn open(&self, hold: u64) -> Result<(Leg, Option<i64>), &'static str> {
+        let opened = self.find(hold).ok_or("UnknownHold")?;
+        let Op::Hold((debit, credit, amount), due) = opened.request.asked.op else {
+            return Err("UnknownHold");
+        };
+        let of = |landed: &&Landed| match landed.request.asked.op {
+            Op::Settle { hold: of, .. } | Op::Void(of) | Op::Expire(of) => of == hold,
+            _ => false,
+        };
+        let gone = self.landed.iter().filter(of).flat_map(|landed| &landed.lines);
+        let gone: i64 = gone
+            .filter(|(_, phase)| matches!(phase, Phase::Settle | Phase::Void))
+            .map(|((.., amount), _)| amount)
+            .sum();
+        if gone == amount { Err("HoldClosed") } else { Ok(((debit, credit, amount - gone), due)) }
+    }
+
+    fn too_large(&self, account: usize) -> bool {
+        let sides = |(debit, credit, amount): Leg, side: usize| {
+            if [debit, credit][side] == account { i128::from(amount) } else { 0 }
+        };
+        let lines = || self.landed.iter().flat_map(|landed| &landed.lines);
+        // Held money that is settled moves from the one total to the other and is counted once.
+        (0..2).any(|side| {
+            let counted = lines().map(|(leg, phase)| match phase {
+                Phase::Post | Phase::Hold => sides(*leg, side),
+                Phase::Settle => 0,
+                Phase::Void => -sides(*leg, side),
+            });
+            counted.sum::<i128>() > i128::from(i64::MAX)
+        })
+    }
+
+    /// Assets and liabilities may not fall below zero, or below their own floor, what is held counted as
+    /// gone.
+    fn below_floor(&self, account: usize) -> bool {
+        let [debits, credits, debits_held, credits_held] = self.totals(account, u64::MAX).map(i128::from);
+        let path = self.paths[account].as_str();
+        let (kind, grows_by_debits) = match path.split(':').next() {
+            Some("float") => (Some(0), true),
+            Some("clearing" | "onchain") => (Some(0), !["clearing:burn", "onchain:issued"].contains(&path)),
+            Some("equity" | "income") => (None, false),
+            Some("expense") => (None, true),
+            _ => (Some(0), false),
+        };
+        let stands =
+            if grows_by_debits { debits - credits - credits_held } else { credits - debits - debits_held };
+        self.limits[account].floor.or(kind).is_some_and(|floor| stands < i128::from(floor))
+    }
+
+    /// What went through an account since the period began, and what is held on that side now.
+    fn used(&self, account: usize, velocity: &Velocity) -> i128 {
+        let start = start(self.now, velocity.period);
+        let [debits, credits] = self.posted(account, |landed| landed.recorded >= start).map(i128::from);
+        let [_, _, debits_held, credits_held] = self.totals(account, u64::MAX).map(i128::from);
+        let (gone, held, came) =
+            if velocity.debits { (debits, debits_held, credits) } else { (credits, credits_held, debits) };
+        gone + held - if velocity.net { came } else { 0 }
+    }
+}
+
+/// When the day, week or month around an instant began, in microseconds.
+fn start(now: i64, period: u8) -> i64 {
+    let mut day = DateTime::from_timestamp_micros(now).expect("a time of ours").date_naive();
+    let first = |day: chrono::NaiveDate| match period {
+        0 => true,
+        1 => day.weekday() == chrono::Weekday::Mon,
+        _ => day.day() == 1,
+    };
+    while !first(day) {
+        day = day.pred_opt().expect("a time of ours");
+    }
+    day.and_time(NaiveTime::MIN).and_utc().timestamp_micros()
 }

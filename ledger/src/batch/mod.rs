@@ -352,7 +352,11 @@ impl Batch {
     fn heard_before(&self, transfer: &Transfer, fingerprint: &[u8; 16]) -> Option<Outcome> {
         let id = transfer.id;
         let (before, within) = match &transfer.key {
-            Some(key) => (self.known.keys.get(key), self.landed_keys.get(key)),
+            // A key may be the id of a transfer that has no key, and then it means that one.
+            Some(key) => {
+                let named = || self.landed.get(&key.id()?).filter(|&&at| self.rows[at].key.is_none());
+                (self.known.keys.get(key), self.landed_keys.get(key).or_else(named))
+            }
             None => (self.known.ids.get(&id), self.landed.get(&id)),
         };
         let (first, outcome) = match (before, within) {

@@ -46,7 +46,8 @@ impl Heading<'_> {
     }
 }
 
-/// A transfer as it is sealed. `effective_at` is empty where it is the batch's time, `key` where it is the id.
+/// A transfer as it is sealed. `effective_at` is empty where it is the batch's time, `key` where it is the
+/// id.
 pub(crate) struct Sealed<'a> {
     pub(crate) book: &'a str,
     pub(crate) first_posting: i64,

@@ -33,7 +33,8 @@ fn intent(number: u128) -> Intent {
 
 fn head(no: i64, next_posting: i64, accounts: i64) -> Head {
     let recorded_at = now() - TimeDelta::days(1);
-    Head { no, next_posting, accounts, root: [7; 32], recorded_at, closed_before: None }
+    let (newest, closed_before) = (None, None);
+    Head { book: 1, no, next_posting, accounts, root: [7; 32], recorded_at, newest, closed_before }
 }
 
 /// A batch on a book that has one account, the float, with so much in it.
@@ -90,7 +91,7 @@ fn a_root_is_of_everything_in_the_batch() {
             batch.execute(&rules::capital_in(intent(key), float(), kes(minor))),
             Outcome::New(0)
         ));
-        seal(&batch)
+        seal(&batch).root
     };
     let mut roots = vec![sealed(1, 5, 7), sealed(2, 5, 7), sealed(1, 6, 7), sealed(1, 5, 8)];
     assert_eq!(sealed(1, 5, 7), roots[0]);
@@ -233,7 +234,8 @@ fn an_id_and_a_key_are_names_of_two_kinds() {
     assert!(matches!(batch.execute(&capital(intent(1))), Outcome::Within(0)));
     assert!(matches!(batch.execute(&capital(keyed(2, "k"))), Outcome::New(1)));
     assert!(matches!(batch.execute(&capital(keyed(3, "k"))), Outcome::Within(1)));
-    for used in [keyed(1, "other"), keyed(2, "other"), intent(2)] {
+    let id = TransferId(Uuid::from_u128(1)).to_string();
+    for used in [keyed(1, "other"), keyed(2, "other"), intent(2), keyed(4, &id)] {
         assert!(matches!(refusal(&batch.execute(&capital(used))), Rejection::IdReused { .. }));
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Cargo<I> {
     /// `None` if nothing is to be written.
     pub(super) draft: Option<Draft>,
     pub(super) book: i32,
+    /// The newest batch when it was executed, as far as the owner knew.
+    pub(super) on: i64,
 }
 
 /// How it ended.
@@ -47,7 +49,7 @@ pub(super) struct Landed<I> {
 /// Why it did not land.
 pub(super) enum End {
     Fault(Fault),
-    /// The batch before it did not land.
+    /// The batch before it did not land, or another owner's did.
     Predecessor,
     /// These jobs' attachments were refused.
     Refused(Vec<usize>),
@@ -135,7 +137,15 @@ async fn fly<A: Attach>(
             }
             tx.commit().await?;
         }
-        None => cleared(before).await?,
+        None => {
+            cleared(before).await?;
+            // Nothing is written, so nothing would notice that another owner wrote: a refusal may be out of
+            // date, and nobody is told no because of what was so before.
+            let refused = cargo.answers.iter().flatten().any(Answer::refused);
+            if refused && read::newest(conn, cargo.book).await? != cargo.on {
+                return Err(End::Predecessor);
+            }
+        }
     }
     let before: Vec<Uuid> = cargo.answers.iter().flatten().filter_map(Answer::before).collect();
     if before.is_empty() {
@@ -176,6 +186,10 @@ fn landed_items<I>(cargo: &Cargo<I>) -> Items<'_, I> {
 }
 
 impl Answer {
+    fn refused(&self) -> bool {
+        matches!(self, Answer::Ready(Err(_)))
+    }
+
     fn new(&self) -> Option<&Receipt> {
         match self {
             Answer::Ready(Ok(Posted::New(receipt))) => Some(receipt),

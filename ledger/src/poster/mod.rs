@@ -17,8 +17,8 @@
 //!
 //! Nobody leases a book. Whoever writes another batch first wins by the primary key of the batch number; the
 //! loser forgets what it knew, reads again and executes again, so a process that slept for a minute wakes to
-//! nothing worse than a lost batch. The same way out serves a lost connection: whether the commit came through
-//! is found by executing again, since what landed answers as replayed.
+//! nothing worse than a lost batch. The same way out serves a lost connection: whether the commit came
+//! through is found by executing again, since what landed answers as replayed.
 //!
 //! Invariant: what was answered is committed, and is never answered before. Absent: durability of the queue.
 //! A caller that got no answer asks again under the same id.
@@ -67,8 +67,8 @@ pub trait Attach: Send + Sync + 'static {
     type Item: Send + Sync + 'static;
 
     /// Writes what came with transfers that landed now, in a number of statements that does not depend on how
-    /// many they are. The places it answers with are refused: their transfers must not land after all, and the
-    /// batch is executed again without them.
+    /// many they are. The places it answers with are refused: their transfers must not land after all, and
+    /// the batch is executed again without them.
     fn attach(
         &self,
         conn: &mut PgConnection,
@@ -88,8 +88,9 @@ impl Attach for Nothing {
     }
 }
 
-/// A batch as it was executed: the connection it goes by, answers, rows, and the book's number.
-type Executed = (PgConnection, Vec<Vec<Answer>>, Option<Draft>, i32);
+/// A batch as it was executed: the connection it goes by, answers, rows, and the numbers of the book and of
+/// the batch before.
+type Executed = (PgConnection, Vec<Vec<Answer>>, Option<Draft>, (i32, i64));
 
 /// One caller's transfers on their way.
 struct Job<I> {
@@ -142,7 +143,8 @@ impl<A: Attach> Poster<A> {
     /// Posts one transfer.
     ///
     /// # Errors
-    /// The inner error is a refusal; the outer one a fault, after which the same transfer may be posted again.
+    /// The inner error is a refusal; the outer one a fault, after which the same transfer may be posted
+    /// again.
     pub async fn post(&self, transfer: Transfer) -> Result<Result<Posted, Rejection>, Fault> {
         let answers = self.ask(vec![transfer], false, None).await?;
         answers.into_iter().next().ok_or(Fault::Unreadable("a batch of one has no answer"))
@@ -279,8 +281,8 @@ impl<A: Attach> Owner<A> {
     async fn begin(&mut self) {
         let jobs = self.gather();
         match self.execute(&jobs).await {
-            Ok((conn, answers, draft, book)) => {
-                let cargo = Cargo { jobs, answers, draft, book };
+            Ok((conn, answers, draft, (book, on))) => {
+                let cargo = Cargo { jobs, answers, draft, book, on };
                 let before = self.flights.back_mut().and_then(|flight| flight.next.take());
                 self.flights.push_back(Flight::off(self.attach.clone(), conn, cargo, before));
             }
@@ -310,7 +312,7 @@ impl<A: Attach> Owner<A> {
         let Some(memory) = &mut self.memory else {
             let unknown = || Answer::Ready(Err(Rejection::UnknownBook { book: self.book.clone() }));
             let answers = jobs.iter().map(|job| job.transfers.iter().map(|_| unknown()).collect()).collect();
-            return Ok((conn, answers, None, 0));
+            return Ok((conn, answers, None, (0, 0)));
         };
         let at = Batch::time(&memory.head, self.clock.now());
         let mut known = memory.lend(at);
@@ -332,9 +334,9 @@ impl<A: Attach> Owner<A> {
             let seal = seal(&batch);
             (draft, root) = (Some(Draft::of(&batch, seal)?), seal.root);
         }
-        let book = batch.head.book;
+        let on = (batch.head.book, batch.head.no);
         memory.learn(batch, root);
-        Ok((conn, answers, draft, book))
+        Ok((conn, answers, draft, on))
     }
 
     /// The first flight ended.

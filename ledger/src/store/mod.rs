@@ -6,6 +6,7 @@ pub(crate) mod know;
 mod limits;
 pub(crate) mod look;
 pub(crate) mod page;
+pub(crate) mod past;
 pub(crate) mod read;
 pub(crate) mod sound;
 pub(crate) mod write;

@@ -44,6 +44,13 @@ pub(crate) async fn try_lock(conn: &mut PgConnection, book: i32) -> Result<bool,
     Ok(row.fetch_one(conn).await?.ours)
 }
 
+/// The number of the newest batch, 0 if there is none.
+pub(crate) async fn newest(conn: &mut PgConnection, book: i32) -> Result<i64, Fault> {
+    let newest =
+        sqlx::query_scalar!("select no from ledger.batch where book = $1 order by no desc limit 1", book);
+    Ok(newest.fetch_optional(conn).await?.unwrap_or(0))
+}
+
 /// Where the book's journal ends, or `None` if the book was never opened.
 pub(crate) async fn head(conn: &mut PgConnection, book: &BookId) -> Result<Option<Head>, Fault> {
     let row = sqlx::query!(
@@ -281,7 +288,7 @@ pub(crate) async fn receipts(
             a.path as "account!: Account",
             c.debits_posted as "debits_posted!", c.credits_posted as "credits_posted!",
             c.debits_pending as "debits_pending!", c.credits_pending as "credits_pending!"
-        from unnest((select $2::uuid[])) as u (id)
+        from (select distinct id from unnest((select $2::uuid[])) as u (id)) u
         cross join lateral (
             select transfer, batch, min(no) as low, max(no) as high, min(effective_at) as effective_at
             from ledger.posting where book = $1 and transfer = u.id group by transfer, batch limit 1

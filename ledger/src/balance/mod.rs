@@ -1,10 +1,10 @@
-//! The read door: balances, statements, the trial balance, transfers; now, as of a day, as known at an
-//! instant.
+//! The read door: balances, statements, the trial balance, transfers; now, and as of any instant as known at
+//! any other.
 //!
 //! Invariant: a balance is the account's newest chunk, never a sum made on the way.
 //! Absent: rights. Who may ask is decided by the doors.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::chart::{Account, BookId, Kind, Side};
@@ -12,9 +12,13 @@ use crate::id::TransferId;
 use crate::money::Asset;
 use crate::store::{Fault, look, written};
 
+mod past;
+
 pub use crate::batch::{Balance, Totals};
 pub use crate::store::look::Line;
 pub use crate::store::written::Written;
+pub use past::{Difference, Learned, MOST_LEARNED, Standing};
+pub use past::{as_of, by_metadata, difference, trial_as_of};
 
 /// What stands on an account now; zero for one that nothing ever touched.
 ///
@@ -49,48 +53,6 @@ pub async fn balances(
 /// [`Fault`] when the database fails.
 pub async fn of_kind(conn: &mut PgConnection, book: &BookId, kind: Kind) -> Result<Vec<Balance>, Fault> {
     look::all(conn, book, Some(kind)).await
-}
-
-/// What was posted to an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// The account.
-    pub account: Account,
-    /// All that was debited.
-    pub debits: i64,
-    /// All that was credited.
-    pub credits: i64,
-}
-
-impl Standing {
-    /// What stands on the account's normal side, minor units.
-    #[must_use]
-    pub fn posted(&self) -> i64 {
-        match self.account.kind().side() {
-            Side::Debit => self.debits - self.credits,
-            Side::Credit => self.credits - self.debits,
-        }
-    }
-}
-
-/// What was posted to an account by the end of a day (UTC): *as of* the day it happened in the world,
-/// whenever the book heard of it, as far as it was known at an instant. Money held is not part of the past;
-/// ask [`balance`].
-///
-/// # Errors
-/// [`Fault`] when the database fails, or the day is beyond the calendar.
-pub async fn as_of(
-    conn: &mut PgConnection,
-    book: &BookId,
-    account: &Account,
-    day: NaiveDate,
-    known_at: DateTime<Utc>,
-) -> Result<Standing, Fault> {
-    let next =
-        day.checked_add_days(Days::new(1)).ok_or(Fault::Unreadable("the day is beyond the calendar"))?;
-    let end = next.and_time(NaiveTime::MIN).and_utc();
-    let (debits, credits) = look::posted_before(conn, book, account, end, known_at).await?;
-    Ok(Standing { account: account.clone(), debits, credits })
 }
 
 /// An account's lines between two instants, and what stood there before and after. Minor units on the
