@@ -386,7 +386,8 @@ async fn every_constraint_has_a_word() {
     let sql = "
         select format('%s.%s', c.conrelid::regclass, c.conname) from pg_constraint c
         where c.connamespace = 'ledger'::regnamespace and c.contype in ('p', 'u')
-            and c.conrelid not in ('ledger.asset'::regclass, 'ledger.kind'::regclass, 'ledger.event'::regclass)
+            and c.conrelid not in ('ledger.asset'::regclass, 'ledger.kind'::regclass,
+                'ledger.event'::regclass)
             and c.conname <> 'book_once'
             and (select attname from pg_attribute where attrelid = c.conrelid and attnum = c.conkey[1]) <>
                 'book'";

@@ -169,8 +169,8 @@ impl Naive {
         totals
     }
 
-    /// Debits and credits posted to an account by what was effective before an instant, as far as the book had
-    /// heard of it by another.
+    /// Debits and credits posted to an account by what was effective before an instant, as far as the book
+    /// had heard of it by another.
     pub fn as_of(&self, account: usize, at: i64, known: i64) -> [i64; 2] {
         let seen = |landed: &&Landed| landed.effective < at && landed.recorded <= known;
         self.posted(account, seen)

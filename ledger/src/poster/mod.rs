@@ -389,7 +389,8 @@ impl<A: Attach> Owner<A> {
         }
     }
 
-    /// A batch of the first `count` jobs that wait failed: decides who hears of it, and when it is tried again.
+    /// A batch of the first `count` jobs that wait failed: decides who hears of it, and when it is tried
+    /// again.
     async fn failed(&mut self, fault: Fault, count: usize) {
         self.memory = None;
         if matches!(fault, Fault::Refused(Constraint::Fence)) {

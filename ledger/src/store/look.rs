@@ -155,7 +155,8 @@ pub(crate) async fn posted_before(
                 from ledger.restated r
                 where r.book = own.book and r.account = own.account and r.reach = n.reach
                     and r.effective_at >= case when n.reach > 0 and n.reach < 36
-                        then $3 - interval '1 s' * power(2, n.reach) when n.reach > 0 then '-infinity' else $3 end
+                        then $3 - interval '1 s' * power(2, n.reach)
+                        when n.reach > 0 then '-infinity' else $3 end
                     and r.effective_at < case when n.reach < 0 and n.reach > -36
                         then $3 + interval '1 s' * power(2, -n.reach)
                         when n.reach < 0 then 'infinity' else $3 end
@@ -230,7 +231,8 @@ pub(crate) async fn lines(
         from ledger.book k
         join ledger.account a on a.book = k.book and a.path = $2
         join ledger.chunk c on c.book = a.book and c.account = a.account
-        join ledger.batch b on b.book = a.book and b.no = c.batch and b.recorded_at >= $3 and b.recorded_at < $4
+        join ledger.batch b on b.book = a.book and b.no = c.batch
+            and b.recorded_at >= $3 and b.recorded_at < $4
         cross join lateral unnest(c.posting_nos) as n (place)
         join ledger.posting p on p.book = a.book and p.no = b.first_posting + n.place
         join ledger.account o on o.book = a.book

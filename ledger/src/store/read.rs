@@ -55,7 +55,8 @@ pub(crate) async fn newest(conn: &mut PgConnection, book: i32) -> Result<i64, Fa
 pub(crate) async fn head(conn: &mut PgConnection, book: &BookId) -> Result<Option<Head>, Fault> {
     let row = sqlx::query!(
         r#"
-        select k.book, b.no as "no?", b.first_posting + b.postings as "next_posting?", b.accounts as "accounts?",
+        select k.book, b.no as "no?", b.first_posting + b.postings as "next_posting?",
+            b.accounts as "accounts?",
             b.root as "root?", coalesce(b.recorded_at, k.opened_at) as "recorded_at!",
             t.transfer as "newest?", c.closed_before as "closed_before?"
         from ledger.book k

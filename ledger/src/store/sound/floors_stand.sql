@@ -1,6 +1,7 @@
 -- No account ever stood below its floor, not within a batch either; the floor is the kind's until a limit of
 -- the account says otherwise.
-select count(*) as "seen!", min(format('account %s in batch %s of book %s', c.account, c.batch, c.book)) filter (
+select count(*) as "seen!",
+    min(format('account %s in batch %s of book %s', c.account, c.batch, c.book)) filter (
     where k.kind is null or c.side <> k.side
         or c.floor is distinct from coalesce(l.floor, k.floor)
         or c.limits <> coalesce(l.limits, 0) or c.lowest < c.floor

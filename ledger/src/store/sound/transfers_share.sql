@@ -2,7 +2,8 @@
 -- touches a hold has its row, and a batch has as many transfers and holds as it says.
 select count(*) as "seen!", coalesce(
     min(format('transfer %s of book %s', t.transfer, t.book)) filter (
-        where t.high <> t.low + t.n - 1 or t.last <> t.n - 1 or not t.in_order or t.batches <> 1 or t.events <> 1
+        where t.high <> t.low + t.n - 1 or t.last <> t.n - 1 or not t.in_order or t.batches <> 1
+            or t.events <> 1
             or t.times > 1
     ),
     (

@@ -24,8 +24,8 @@ with lock as materialized (
         (select $25::"char"[]), (select $26::uuid[]), (select $27::text[])
     ) as p (no, amount, effective_at, transfer, debit, credit, event, leg, phase, fingerprint, key)
 )
-insert into ledger.chunk (batch, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor,
-    book, account, limits, side, posting_nos)
+insert into ledger.chunk (batch, debits_posted, credits_posted, debits_pending, credits_pending, lowest,
+    floor, book, account, limits, side, posting_nos)
 select $2, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor,
     $1, account, limits, side, (select $39::int[])[low:high]
 from lock cross join unnest(

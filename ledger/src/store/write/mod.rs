@@ -1,9 +1,9 @@
-//! Appending: a book, and a batch. A batch's regular rows go in one statement when they are few, and by `COPY`
-//! when they are many: `COPY` costs half as much a row and some round trips more. Holds, reversals and what
-//! else is rare follow in one statement each, if there are any.
+//! Appending: a book, and a batch. A batch's regular rows go in one statement when they are few, and by
+//! `COPY` when they are many: `COPY` costs half as much a row and some round trips more. Holds, reversals and
+//! what else is rare follow in one statement each, if there are any.
 //!
-//! Invariant: the batch's own row comes first, its postings in one statement, its chunks in one: the checks of
-//! the schema look at the rows of one statement together. Absent: decisions. A draft is what was executed.
+//! Invariant: the batch's own row comes first, its postings in one statement, its chunks in one: the checks
+//! of the schema look at the rows of one statement together. Absent: decisions. A draft is what was executed.
 
 mod copy;
 mod rare;

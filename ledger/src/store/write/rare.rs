@@ -126,7 +126,8 @@ impl Rare {
         }
         sqlx::query!(
             "insert into ledger.hold
-                (book, hold, transfer, batch, debit, credit, was, settled, voided, remaining, verb, expires_at)
+                (book, hold, transfer, batch, debit, credit, was, settled, voided, remaining, verb,
+                    expires_at)
              select $1, hold, transfer, $2, debit, credit, was, settled, voided, remaining, verb, expires_at
              from unnest(
                 (select $3::uuid[]), (select $4::uuid[]), (select $5::int[]), (select $6::int[]),
@@ -220,7 +221,8 @@ impl Rare {
         Ok(())
     }
 
-    /// Postings that happened at another instant than they were recorded, once for each account they posted to.
+    /// Postings that happened at another instant than they were recorded, once for each account they posted
+    /// to.
     async fn restated(
         &self,
         conn: &mut PgConnection,

@@ -1,5 +1,5 @@
-//! The sketch of a batch: one number that its postings and its chunks must both come to (`ledger.weight` in the
-//! migrations says why).
+//! The sketch of a batch: one number that its postings and its chunks must both come to (`ledger.weight` in
+//! the migrations says why).
 //!
 //! Invariant: the same arithmetic as the database's, bit by bit. Absent: any meaning of the number alone.
 

@@ -1,5 +1,6 @@
 -- Transfers by id, one row a posting.
-select p.transfer as "id!", p.event as "event!", p.key as "key?: IdempotencyKey", p.fingerprint as "fingerprint?",
+select p.transfer as "id!", p.event as "event!", p.key as "key?: IdempotencyKey",
+    p.fingerprint as "fingerprint?",
     p.batch as "batch!", p.effective_at, b.recorded_at as "recorded_at!",
     h.hold as "hold?", h.verb as "verb?", h.expires_at as "expires_at?",
     r.reverses as "reverses?", y.transfer as "reversed_by?",
@@ -25,7 +26,8 @@ left join lateral (
 ) e on true
 left join lateral (select * from ledger.link where book = k.book and transfer = p.transfer limit 1) l on true
 left join lateral (
-    select array_agg(name order by name collate "C") as names, array_agg(value order by name collate "C") as given
+    select array_agg(name order by name collate "C") as names,
+        array_agg(value order by name collate "C") as given
     from ledger.metadata where book = k.book and transfer = p.transfer
 ) m on true
 where k.name = $1

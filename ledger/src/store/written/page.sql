@@ -1,6 +1,7 @@
 -- The transfers that begin within a run of numbers, one row a posting. The last may reach beyond the run: a
 -- transfer has at most a thousand postings.
-select p.transfer as "id!", p.event as "event!", p.key as "key?: IdempotencyKey", p.fingerprint as "fingerprint?",
+select p.transfer as "id!", p.event as "event!", p.key as "key?: IdempotencyKey",
+    p.fingerprint as "fingerprint?",
     p.batch as "batch!", p.effective_at, b.recorded_at as "recorded_at!",
     h.hold as "hold?", h.verb as "verb?", h.expires_at as "expires_at?",
     r.reverses as "reverses?", y.transfer as "reversed_by?",
@@ -9,7 +10,8 @@ select p.transfer as "id!", p.event as "event!", p.key as "key?: IdempotencyKey"
     p.no as "no!", p.phase as "phase!", p.amount as "amount!",
     d.path as "debit!: Account", c.path as "credit!: Account"
 from ledger.book k
-join ledger.posting p on p.book = k.book and p.no > $2::bigint and p.no <= $3::bigint + 999 and p.no - p.leg > $2
+join ledger.posting p on p.book = k.book and p.no > $2::bigint and p.no <= $3::bigint + 999
+    and p.no - p.leg > $2
     and p.no - p.leg <= $3
 cross join lateral (select * from ledger.batch where book = k.book and no = p.batch limit 1) b
 cross join lateral (select path from ledger.account where book = k.book and account = p.debit limit 1) d
@@ -26,7 +28,8 @@ left join lateral (
 ) e on true
 left join lateral (select * from ledger.link where book = k.book and transfer = p.transfer limit 1) l on true
 left join lateral (
-    select array_agg(name order by name collate "C") as names, array_agg(value order by name collate "C") as given
+    select array_agg(name order by name collate "C") as names,
+        array_agg(value order by name collate "C") as given
     from ledger.metadata where book = k.book and transfer = p.transfer
 ) m on true
 where k.name = $1
