@@ -19,7 +19,7 @@ const CRATES: [(&str, &[&str]); 7] = [
 
 /// Libraries a crate must not know: the ledger speaks to nobody, adapters keep nothing.
 const STRANGERS: [(&str, &[&str]); 3] = [
-    ("ledger", &["axum", "reqwest", "tokio", "stellar-xdr"]),
+    ("ledger", &["axum", "reqwest", "stellar-xdr"]),
     ("adapters", &["sqlx"]),
     ("contracts/localnet", &["sqlx", "reqwest"]),
 ];
