@@ -16,6 +16,7 @@ use amana_gateway::embedded::{self, Home, Means};
 use amana_gateway::people as persons;
 use amana_gateway::roles::demo;
 use amana_gateway::roles::export;
+use amana_gateway::roles::rebuild;
 use amana_gateway::roles::serve::{Listeners, Serving};
 use amana_gateway::roles::standalone::{Addresses, Standalone};
 use amana_gateway::roles::verify;
@@ -61,6 +62,8 @@ enum Role {
         #[arg(long)]
         key: Option<String>,
     },
+    /// Makes all balances anew from the journal and compares them; exits 1 if one differs.
+    Rebuild(rebuild::Order),
     /// Writes a book's journal for other programs, whatever its size. Needs DATABASE_URL and nothing else.
     #[command(after_help = export::HELP)]
     Export(export::Order),
@@ -118,6 +121,11 @@ async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> 
             let verdict = verify::check(&file, key.as_deref())?;
             say(&verify::told(&verdict, key.is_some()));
             return Ok(if verdict.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Role::Rebuild(order) => {
+            let db = Db::connect(config::database_url(&environment)?.expose(), 2).await?;
+            let same = rebuild::compare(&db, &order, say).await?;
+            return Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Role::Export(order) => write_out(&environment, &order).await?,
         Role::Bench => measure().await?,

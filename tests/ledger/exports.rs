@@ -31,8 +31,9 @@ async fn new_year(ground: &Ground) {
     let key = "k,\"\\;|#^{}[2026-01-01]%=@";
     let intent = ground.keyed(key);
     let (employee, escrow) = (party(3), ground.escrow());
+    let said = intent.metadata("date", "=2026, ; date: 1").unwrap().metadata("a.b", "\"\\").unwrap();
     let booked = rules::collection_booked(
-        intent.external(fact),
+        said.external(fact),
         &paybill(),
         Some((escrow.clone(), kes(123_456))),
         Some((party(4), kes(44))),
@@ -49,6 +50,11 @@ async fn new_year(ground: &Ground) {
         back,
     ];
     assert!(ground.post(&first).await.iter().all(Result::is_ok));
+    let linked = [1, 2].map(|cents| rules::capital_in(ground.intent(), float(), kes(cents)));
+    let mut tx = ground.db.app.begin().await.unwrap();
+    let posted = journal::post_linked(&mut tx, &ground.clock, &ground.book, &linked).await.unwrap();
+    assert!(posted.iter().all(Result::is_ok));
+    tx.commit().await.unwrap();
     ground.clock.forward(TimeDelta::hours(4));
     let now = ground.clock.now();
     let (long_ago, soon) = (now - TimeDelta::days(400), now + TimeDelta::days(3));
@@ -119,7 +125,7 @@ async fn lines_say_what_the_journal_says() {
     let lines = export(&mut conn, &ground.book, ALL, Format::Ndjson).await;
     let lines: Vec<serde_json::Value> =
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 14);
+    assert_eq!(lines.len(), 16);
     let booked = &lines[2];
     assert_eq!((booked["event"].as_str(), booked["no"].as_i64()), (Some("collection_booked"), Some(3)));
     assert_eq!(booked["postings"].as_array().unwrap().len(), 3);
@@ -127,8 +133,11 @@ async fn lines_say_what_the_journal_says() {
     assert_eq!(booked["key"], "k,\"\\;|#^{}[2026-01-01]%=@");
     assert!(booked["external"]["id"].as_str().unwrap().contains("=cmd|'/c'!A1"));
     assert_eq!(lines[6]["reverses"], lines[5]["id"]);
-    assert_eq!(lines[10]["hold"], lines[7]["id"]);
-    assert_eq!(lines[10]["postings"][1]["phase"], "void");
+    assert_eq!(lines[8]["link"], lines[7]["id"]);
+    assert_eq!(booked["metadata"]["date"], "=2026, ; date: 1");
+    assert_eq!(lines[12]["hold"]["id"], lines[9]["id"]);
+    assert_eq!(lines[12]["hold"]["verb"], "settled");
+    assert_eq!(lines[12]["postings"][1]["phase"], "void");
 
     // Python reads the table as it was meant, and no cell would run.
     let table = export(&mut conn, &ground.book, ALL, Format::Csv).await;

@@ -5,6 +5,7 @@ mod database;
 mod exports;
 mod features;
 mod ground;
+mod pages;
 mod poster;
 mod races;
 mod random;

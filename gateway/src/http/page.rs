@@ -103,7 +103,8 @@ impl<T: Serialize> IntoResponse for Page<T> {
 
 const MARK: usize = 16;
 
-fn cursor(app: &App, list: &str, place: &str) -> String {
+/// A cursor to a place in the list named `list`.
+pub(super) fn cursor(app: &App, list: &str, place: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode([&signature(app, list, place.as_bytes()), place.as_bytes()].concat())
 }
 

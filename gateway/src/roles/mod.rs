@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod export;
+pub mod rebuild;
 pub mod serve;
 pub mod standalone;
 pub mod verify;

@@ -13,12 +13,14 @@ use crate::money::Asset;
 use crate::store::{Fault, look, written};
 
 mod past;
+mod statement;
 
 pub use crate::batch::{Balance, Totals};
 pub use crate::store::look::Line;
 pub use crate::store::written::Written;
 pub use past::{Difference, Learned, MOST_LEARNED, Standing};
 pub use past::{as_of, by_metadata, difference, trial_as_of};
+pub use statement::{Cursor, Statement, Wanted, page, statement};
 
 /// What stands on an account now; zero for one that nothing ever touched.
 ///
@@ -53,37 +55,6 @@ pub async fn balances(
 /// [`Fault`] when the database fails.
 pub async fn of_kind(conn: &mut PgConnection, book: &BookId, kind: Kind) -> Result<Vec<Balance>, Fault> {
     look::all(conn, book, Some(kind)).await
-}
-
-/// An account's lines between two instants, and what stood there before and after. Minor units on the
-/// normal side.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
-    /// The account.
-    pub account: Account,
-    /// What stood there when the statement begins.
-    pub opening: i64,
-    /// What the book heard since, in order, each with the balance after it.
-    pub lines: Vec<Line>,
-    /// What stands there when it ends.
-    pub closing: i64,
-}
-
-/// The statement of what the book heard from one instant up to, not including, another.
-///
-/// # Errors
-/// [`Fault`] when the database fails.
-pub async fn statement(
-    conn: &mut PgConnection,
-    book: &BookId,
-    account: &Account,
-    [from, to]: [DateTime<Utc>; 2],
-) -> Result<Statement, Fault> {
-    let before = look::recorded_before(conn, book, account, from).await?;
-    let opening = before.posted(account.kind().side());
-    let lines = look::lines(conn, book, account, [from, to], opening).await?;
-    let closing = lines.last().map_or(opening, |line| line.balance);
-    Ok(Statement { account: account.clone(), opening, lines, closing })
 }
 
 /// Every account of a book, and the two sums that must agree.

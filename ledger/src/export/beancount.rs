@@ -51,7 +51,7 @@ impl Form for Beancount {
         let (day, mark) = (written.effective_at.date_naive(), if moves { '*' } else { '!' });
         let (event, id) = (written.event.word(), written.id);
         out.push_str(&format!("\n{day} {mark} \"{event}\" ^{id}"));
-        let others = [written.hold, written.reverses].into_iter().flatten();
+        let others = [written.hold, written.reverses, written.link].into_iter().flatten();
         others.filter(|other| *other != id).for_each(|other| out.push_str(&format!(" ^{other}")));
         out.push_str(&format!("\n  no: {first}\n  batch: {}\n", written.batch));
         let mut text = |name: &str, text: &str| out.push_str(&format!("  {name}: {}\n", quoted(text)));
@@ -72,6 +72,14 @@ impl Form for Beancount {
             text("external_account", &fact.account);
             text("external_id", &fact.id);
         }
+        if let Some(first) = written.link {
+            text("link", &first.to_string());
+        }
+        // A key of beancount's has no point in it, and a name of ours no hyphen.
+        written
+            .metadata
+            .iter()
+            .for_each(|(name, value)| text(&format!("meta-{}", name.replace('.', "-")), value));
         for (no, phase, posting) in &written.postings {
             if let Some((verb, money)) = aside(phase, posting) {
                 let (debit, credit) = (name(&posting.debit), name(&posting.credit));

@@ -10,7 +10,7 @@ use crate::store::{Fault, written::Written};
 
 pub(super) struct Csv;
 
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 20] = [
     "no",
     "book",
     "batch",
@@ -29,6 +29,8 @@ const COLUMNS: [&str; 18] = [
     "external_provider",
     "external_account",
     "external_id",
+    "link",
+    "metadata",
 ];
 
 impl Form for Csv {
@@ -38,6 +40,7 @@ impl Form for Csv {
 
     fn transfer(&self, out: &mut String, head: &Head, written: &Written) -> Result<(), Fault> {
         let fact = written.external.as_ref();
+        let said: Vec<_> = written.metadata.iter().map(|(name, value)| format!("{name}={value}")).collect();
         for (no, phase, posting) in &written.postings {
             line(
                 out,
@@ -60,6 +63,8 @@ impl Form for Csv {
                     fact.map(|fact| fact.provider.clone()).unwrap_or_default(),
                     fact.map(|fact| fact.account.clone()).unwrap_or_default(),
                     fact.map(|fact| fact.id.clone()).unwrap_or_default(),
+                    written.link.map(|first| first.to_string()).unwrap_or_default(),
+                    said.join("\n"),
                 ],
             );
         }

@@ -69,6 +69,11 @@ impl Form for Hledger {
             tag("external_account", &fact.account);
             tag("external_id", &fact.id);
         }
+        if let Some(first) = written.link {
+            tag("link", &first.to_string());
+        }
+        // Behind a word of ours, as hledger gives `date:` and `type:` a meaning of its own.
+        written.metadata.iter().for_each(|(name, value)| tag(&format!("meta.{name}"), value));
         for (_, phase, posting) in &written.postings {
             if let Some((verb, money)) = aside(phase, posting) {
                 let (from, to) = (name(&posting.credit), name(&posting.debit));

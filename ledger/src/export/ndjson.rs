@@ -3,6 +3,8 @@
 //! Amounts are decimals in strings, as in the API: a number of JSON is a float to many who read it. That a
 //! transfer was reversed stands at its reversal, or the same day would read otherwise a month later.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Form, Head, instant};
@@ -22,9 +24,18 @@ struct Line<'a> {
     recorded_at: String,
     currency: &'a str,
     postings: Vec<Leg>,
-    hold: Option<String>,
+    hold: Option<Hold<'a>>,
     reverses: Option<String>,
     external: Option<Fact<'a>>,
+    link: Option<String>,
+    metadata: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct Hold<'a> {
+    id: String,
+    verb: &'a str,
+    expires_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -63,13 +74,19 @@ impl Form for Ndjson {
             recorded_at: instant(written.recorded_at),
             currency: head.asset().code(),
             postings: legs.collect(),
-            hold: written.hold.map(|hold| hold.to_string()),
+            hold: written.hold.zip(written.held.as_ref()).map(|(hold, (verb, expires_at))| Hold {
+                id: hold.to_string(),
+                verb,
+                expires_at: expires_at.map(instant),
+            }),
             reverses: written.reverses.map(|of| of.to_string()),
             external: written.external.as_ref().map(|fact| Fact {
                 provider: &fact.provider,
                 account: &fact.account,
                 id: &fact.id,
             }),
+            link: written.link.map(|first| first.to_string()),
+            metadata: written.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         };
         let line = serde_json::to_string(&line).map_err(|_| Fault::Unreadable("a transfer is no JSON"))?;
         out.push_str(&line);

@@ -9,6 +9,7 @@ pub(crate) mod page;
 pub(crate) mod past;
 pub(crate) mod read;
 pub(crate) mod sound;
+pub(crate) mod walk;
 pub(crate) mod write;
 pub(crate) mod written;
 

@@ -1,8 +1,11 @@
-//! `/v1/ledger/…`: the trial balance, and an account's statement.
+//! `/v1/ledger/…`: the trial balance, and an account's statement, page by page.
 //!
 //! Invariant: amounts are decimals of the book's currency on the account's normal side.
 
-use amana_ledger::balance;
+use std::fmt;
+use std::str::FromStr;
+
+use amana_ledger::balance::{self, Cursor, Wanted};
 use amana_ledger::chart::{Account, Side};
 use amana_ledger::money::{Asset, decimal};
 use axum::Json;
@@ -14,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::error::Refusal;
 use crate::http::Shared;
 use crate::http::body::{Part, Query};
+use crate::http::page::{PageQuery, cursor};
 use crate::http::problem::Answer;
 
 /// An account and what stands on it.
@@ -84,10 +88,14 @@ pub(crate) struct StatementView {
     book: String,
     /// What stood there before.
     opening: String,
-    /// What happened, in order.
+    /// What happened, in the order asked for.
     lines: Vec<LineView>,
     /// What stood there after.
     closing: String,
+    /// Where the next page begins; null on the last.
+    next_cursor: Option<String>,
+    /// Whether there is a next page.
+    has_more: bool,
 }
 
 /// Between which instants.
@@ -98,6 +106,27 @@ pub(crate) struct Span {
     from: Option<DateTime<Utc>>,
     /// Up to, not including, this instant; now if absent.
     to: Option<DateTime<Utc>>,
+    /// `oldest` (if absent) or `newest`: which lines come first.
+    first: Option<String>,
+}
+
+/// A cursor's place in a list: number and balance.
+struct Place(Cursor);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0.no, self.0.balance)
+    }
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (no, balance) = text.split_once('/').ok_or(())?;
+        let read = |text: &str| text.parse().map_err(|_| ());
+        Ok(Self(Cursor { no: read(no)?, balance: read(balance)? }))
+    }
 }
 
 /// Shows every account of the book and that they balance.
@@ -126,23 +155,34 @@ pub(in crate::http) async fn trial_balance(State(app): State<Shared>) -> Answer<
     }))
 }
 
-/// Shows what happened to an account.
+/// Shows what happened to an account, a page at a time.
 #[utoipa::path(get, path = "/v1/ledger/accounts/{path}/statement", tag = "books",
-    params(("path" = String, Path), Span),
+    params(("path" = String, Path), Span, PageQuery),
     responses((status = 200, body = StatementView)))]
 pub(in crate::http) async fn statement(
     State(app): State<Shared>,
     Part(path): Part,
     Query(span): Query<Span>,
+    Query(page): Query<PageQuery>,
 ) -> Answer<Json<StatementView>> {
     let account =
         Account::parse(&path).map_err(|_| Refusal::field("path", "is not an account of the chart"))?;
     let to = span.to.unwrap_or_else(|| app.clock.now() + TimeDelta::seconds(1));
     let from = span.from.or_else(|| to.checked_sub_signed(TimeDelta::days(31)));
     let from = from.ok_or_else(|| Refusal::field("to", "is before the beginning of time"))?;
+    let newest_first = match span.first.as_deref() {
+        None | Some("oldest") => false,
+        Some("newest") => true,
+        Some(_) => return Err(Refusal::field("first", "must be oldest or newest").into()),
+    };
+    // A cursor of one account, or of one direction, is none of another's.
+    let list = format!("statement:{path}:{newest_first}");
+    let beyond = page.after::<Place>(&app, &list)?.map(|place| place.0);
+    let limit = u32::try_from(page.limit()?).unwrap_or(u32::MAX);
     let book = &app.config.book;
     let mut tx = app.db.begin().await?;
-    let statement = balance::statement(&mut tx, book, &account, [from, to]).await?;
+    let wanted = Wanted { from, to, newest_first, beyond, limit };
+    let statement = balance::page(&mut tx, book, &account, &wanted).await?;
     let asset = book.asset();
     let lines = statement.lines.into_iter().map(|line| LineView {
         no: line.no,
@@ -162,6 +202,8 @@ pub(in crate::http) async fn statement(
         opening: decimal(asset, statement.opening),
         lines: lines.collect(),
         closing: decimal(asset, statement.closing),
+        has_more: statement.next.is_some(),
+        next_cursor: statement.next.map(|next| cursor(&app, &list, &Place(next).to_string())),
     }))
 }
 
