@@ -14,6 +14,28 @@ async fn keyed(api: &Api, path: &str, (token, key): (&str, &str), body: &str) ->
     api.send(("POST", path), &headers, body.as_bytes()).await
 }
 
+/// The three lines of the paybill in pages of two, from either end.
+async fn statement_in_pages(api: &Api, auditor: &str) {
+    let path = "/v1/ledger/accounts/float:mpesa:600111/statement?limit=2";
+    let page = api.get(path, auditor).await.ok(200);
+    assert_eq!(
+        (page["has_more"].as_bool(), page["lines"][1]["balance"].as_str()),
+        (Some(true), Some("2000.00"))
+    );
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let last = api.get(&format!("{path}&cursor={cursor}"), auditor).await.ok(200);
+    assert_eq!((last["has_more"].as_bool(), last["next_cursor"].is_null()), (Some(false), true));
+    assert_eq!(
+        (last["lines"].as_array().unwrap().len(), last["lines"][0]["balance"].as_str()),
+        (1, Some("1500.00"))
+    );
+    let newest = api.get(&format!("{path}&first=newest"), auditor).await.ok(200);
+    assert_eq!(newest["lines"][0], last["lines"][0]);
+    for wrong in ["&first=best".to_owned(), format!("&first=newest&cursor={cursor}")] {
+        api.get(&format!("{path}{wrong}"), auditor).await.problem(422, "bad_field");
+    }
+}
+
 #[tokio::test]
 async fn a_key_makes_a_call_once() {
     let api = Api::open().await;
@@ -63,6 +85,7 @@ async fn a_key_makes_a_call_once() {
         (statement["closing"].as_str(), statement["lines"].as_array().unwrap().len()),
         (Some("1500.00"), 3)
     );
+    statement_in_pages(&api, &auditor).await;
     api.get("/v1/ledger/accounts/nonsense/statement", &auditor).await.problem(422, "bad_field");
     let long_ago = "/v1/ledger/accounts/float:intersend/statement?to=-262143-01-01T00:00:00Z";
     assert_eq!(at_fault(&api.get(long_ago, &auditor).await.problem(422, "bad_field")), ["/to"]);

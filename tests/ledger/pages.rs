@@ -169,16 +169,25 @@ async fn a_rebuild_names_what_differs() {
     }
     ground.land(rules::float_move_out(ground.intent(), float(), kes(3))).await;
     let cases = [
-        ("update ledger.chunk set debits_posted = debits_posted + 1 where account = 1 and batch = 2", "after batch 2"),
-        ("update ledger.chunk set debits_posted = debits_posted + 1 where account = 1 and batch = 4", "balance of"),
+        (
+            "update ledger.chunk set debits_posted = debits_posted + 1 where account = 1 and batch = 2",
+            "after batch 2",
+        ),
+        (
+            "update ledger.chunk set debits_posted = debits_posted + 1 where account = 1 and batch = 4",
+            "balance of",
+        ),
         ("update ledger.chunk set debits_pending = 1 where account = 2 and batch = 1", "held 1"),
         ("update ledger.chunk set lowest = lowest - 1 where account = 1 and batch = 4", "at the lowest"),
         ("update ledger.chunk set posting_nos = '{0,1,2,3}' where account = 2 and batch = 2", "postings at"),
         ("delete from ledger.chunk where account = 2 and batch = 1", "stored is nothing"),
-        ("insert into ledger.chunk select 9, debits_posted, credits_posted, debits_pending, credits_pending, lowest,
-            floor, book, account, limits, side, posting_nos from ledger.chunk where batch = 4 and account = 1;
-            update ledger.chunk set batch = 3 where batch = 9 and account = 2;
-            update ledger.chunk set account = 3, batch = 2 where batch = 9", "chunks of"),
+        (
+            "insert into ledger.chunk
+             select 2, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor, book, 3,
+                limits, side, posting_nos
+             from ledger.chunk where batch = 4 and account = 1",
+            "chunks of",
+        ),
         ("update ledger.posting set amount = amount + 1 where no = 7", "after batch 2"),
     ];
     for (sql, said) in cases {

@@ -1,7 +1,8 @@
 //! Are the books sound? The same function after each test and each night.
 //!
 //! Invariant: it only reads, and trusts nothing that it can recompute: totals from postings, pending from
-//! holds, roots from bytes; `rebuild` does the same account by account, batch by batch. Absent: repair. What is found wrong is a break for people.
+//! holds, roots from bytes; `rebuild` does the same account by account, batch by batch.
+//! Absent: repair. What is found wrong is a break for people.
 
 pub mod rebuild;
 

@@ -1,5 +1,5 @@
--- The next lines of an account before a place in a batch, the newest first. The places are taken from the chunks
--- one chunk after the other until there are enough; only then are postings read.
+-- The next lines of an account before a place in a batch, the newest first. The places are taken from the
+-- chunks, one after the other, until there are enough; only then are postings read.
 select p.no as "no!", p.transfer as "transfer!", p.event as "event!", o.path as "other!: Account",
     p.debit = $2 as "debited!", p.amount as "amount!", p.phase as "phase!",
     coalesce(p.effective_at, b.recorded_at) as "effective_at!", b.recorded_at as "recorded_at!"

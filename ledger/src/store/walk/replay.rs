@@ -59,8 +59,8 @@ pub(crate) async fn postings(
     moved.collect()
 }
 
-/// The accounts that were put under a limit, by the batches after one up to another: each appends a chunk that
-/// moves nothing.
+/// The accounts that were put under a limit, by the batches after one up to another: each appends a chunk
+/// that moves nothing.
 pub(crate) async fn limited(
     conn: &mut PgConnection,
     book: &BookId,
