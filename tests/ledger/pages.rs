@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, Row};
 
 use crate::ground::{Ground, Seeded, float, kes, party, rail};
-use crate::random::request;
+use crate::random::mix::{Mix, Which};
 
 /// Every line of a span, in pages of a size.
 async fn paged(conn: &mut PgConnection, ground: &Ground, mut wanted: Wanted) -> (Vec<Line>, Statement) {
@@ -144,8 +144,9 @@ async fn a_rebuild_finds_no_difference_in_what_was_posted() {
     let ground = Ground::new().await;
     let mut conn = ground.db.app.acquire().await.unwrap();
     assert!(differences(&mut conn, &ground).await.is_empty());
+    let mix = Mix::new(&ground.book, 21);
     for number in 1..160 {
-        let _ = ground.one(request(&ground.book, 21, number, false).transfer).await;
+        let _ = ground.one(mix.request(Which::of(number)).transfer).await;
         if number % 20 == 0 {
             let floor = Limit { floor: Some(-i64::try_from(number).unwrap()), ..Limit::default() };
             let (mut tx, party) = (ground.db.app.begin().await.unwrap(), party(1 + u128::from(number % 3)));

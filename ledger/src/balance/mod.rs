@@ -4,7 +4,6 @@
 //! Invariant: a balance is the account's newest chunk, never a sum made on the way.
 //! Absent: rights. Who may ask is decided by the doors.
 
-use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::chart::{Account, BookId, Kind, Side};
