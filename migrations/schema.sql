@@ -328,6 +328,22 @@ CREATE TRIGGER in_batch AFTER INSERT ON ledger.account_limit REFERENCING NEW TAB
 grant insert, select on ledger.account_limit to amana_app;
 grant select on ledger.account_limit to amana_reader;
 
+create table ledger.anchor (
+    size bigint not null,
+    ledger bigint not null,
+    at timestamp with time zone not null,
+    book integer not null,
+    root bytea not null,
+    contract text not null,
+    tx_hash text not null,
+    constraint anchor_pkey PRIMARY KEY (book, size),
+    constraint anchor_of_checkpoint FOREIGN KEY (book, size, root) REFERENCES ledger.checkpoint(book, size, root),
+    constraint anchor_shape CHECK (((ledger > 0) AND (contract <> ''::text) AND (tx_hash <> ''::text)))
+);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.anchor FOR EACH STATEMENT EXECUTE FUNCTION ledger.append_only();
+grant insert, select on ledger.anchor to amana_app;
+grant select on ledger.anchor to amana_reader;
+
 create table ledger.asset (
     asset text not null,
     exponent smallint not null,
@@ -374,6 +390,22 @@ create table ledger.book (
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.book FOR EACH STATEMENT EXECUTE FUNCTION ledger.append_only();
 grant select on ledger.book to amana_app;
 grant select on ledger.book to amana_reader;
+
+create table ledger.checkpoint (
+    size bigint not null,
+    at timestamp with time zone not null,
+    book integer not null,
+    root bytea not null,
+    edge bytea not null,
+    note text not null,
+    constraint checkpoint_root UNIQUE (book, size, root),
+    constraint checkpoint_pkey PRIMARY KEY (book, size),
+    constraint checkpoint_batch FOREIGN KEY (book, size) REFERENCES ledger.batch(book, no),
+    constraint checkpoint_shape CHECK (((length(root) = 32) AND (length(edge) = (32 * length(replace(((size)::bit(64))::text, '0'::text, ''::text))))))
+);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.checkpoint FOR EACH STATEMENT EXECUTE FUNCTION ledger.append_only();
+grant insert, select on ledger.checkpoint to amana_app;
+grant select on ledger.checkpoint to amana_reader;
 
 create table ledger.chunk (
     batch bigint not null,
@@ -492,6 +524,22 @@ END))
 grant select on ledger.kind to amana_app;
 grant select on ledger.kind to amana_reader;
 
+create table ledger.liability (
+    size bigint not null,
+    leaves bigint not null,
+    total bigint not null,
+    at timestamp with time zone not null,
+    book integer not null,
+    root bytea not null,
+    note text not null,
+    constraint liability_pkey PRIMARY KEY (book, size),
+    constraint liability_of_checkpoint FOREIGN KEY (book, size) REFERENCES ledger.checkpoint(book, size),
+    constraint liability_shape CHECK (((leaves >= 0) AND (total >= 0) AND (length(root) = 32)))
+);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.liability FOR EACH STATEMENT EXECUTE FUNCTION ledger.append_only();
+grant insert, select on ledger.liability to amana_app;
+grant select on ledger.liability to amana_reader;
+
 create table ledger.link (
     batch bigint not null,
     first uuid not null,
@@ -581,6 +629,18 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.reversa
 CREATE TRIGGER reversals_mirror AFTER INSERT ON ledger.reversal REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION ledger.reversals_mirror();
 grant insert, select on ledger.reversal to amana_app;
 grant select on ledger.reversal to amana_reader;
+
+create table ledger.subtree (
+    place bigint not null,
+    book integer not null,
+    height smallint not null,
+    root bytea not null,
+    constraint subtree_pkey PRIMARY KEY (book, height, place),
+    constraint subtree_shape CHECK (((height = ANY (ARRAY[8, 16, 24, 32, 40, 48, 56])) AND (place >= 0) AND (length(root) = 32)))
+);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.subtree FOR EACH STATEMENT EXECUTE FUNCTION ledger.append_only();
+grant insert, select on ledger.subtree to amana_app;
+grant select on ledger.subtree to amana_reader;
 
 create table ledger.velocity (
     batch bigint not null,

@@ -14,7 +14,7 @@ use sqlx::Row;
 
 use crate::ground::{Ground, float, kes, paybill, rail, refused};
 
-const JOURNAL: [&str; 16] = [
+const JOURNAL: [&str; 20] = [
     "asset",
     "event",
     "book",
@@ -31,6 +31,10 @@ const JOURNAL: [&str; 16] = [
     "account_limit",
     "velocity",
     "close",
+    "checkpoint",
+    "subtree",
+    "anchor",
+    "liability",
 ];
 
 /// A book with a little of everything in it: two batches, a hold with something left.

@@ -11,3 +11,4 @@ mod races;
 mod random;
 mod reading;
 mod rejections;
+mod seal;

@@ -10,6 +10,7 @@ use std::fmt;
 
 use sqlx::PgConnection;
 
+use crate::seal;
 use crate::store::{Fault, sound};
 
 /// One question about the books, and its answer.
@@ -57,6 +58,7 @@ pub async fn audit(conn: &mut PgConnection) -> Result<Report, Fault> {
     let mut checks: Vec<Check> = asked.into_iter().map(|(name, found)| check(name, found)).collect();
     checks.push(check("accounts_in_chart", sound::accounts_in_chart(conn).await?));
     checks.push(check("roots_chain", sound::roots_chain(conn).await?));
+    checks.push(check("checkpoints_stand", seal::sound::checkpoints_stand(conn).await?));
     Ok(Report { checks })
 }
 

@@ -5,9 +5,22 @@
 //! that a batch is in the log, or that a log only grew. **Liabilities** ([`liability`]) are summed in a tree
 //! of their own, in which each person finds what they are owed.
 //!
-//! Invariant: pure. The same bytes give the same root on any machine, with or without a database.
+//! These are pure: the same bytes give the same root on any machine, with or without a database. What is kept
+//! of them, and read for a proof, is the log's ([`checkpoint`], [`included`], [`grown`]), the liabilities'
+//! ([`liabilities`], [`inside`]) and the [`bundle`]'s, which holds all that a stranger needs.
 
+mod bundle;
 pub mod liability;
+mod lines;
+mod log;
 pub mod note;
+mod owed;
 pub mod proof;
+pub(crate) mod sound;
 pub mod tree;
+
+pub use crate::verify::inclusion::{Grown, Included};
+pub use crate::verify::line::Anchor;
+pub use bundle::{Unwritten, bundle};
+pub use log::{anchored, checkpoint, grown, included, is_closed_since, newest, newest_anchor, unanchored};
+pub use owed::{Inside, inside, liabilities};

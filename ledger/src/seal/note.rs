@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -138,10 +139,11 @@ fn decoded<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 /// Who signs: an Ed25519 key under the name of what it signs for.
-#[derive(Debug)]
 pub struct Signer {
+    book: BookId,
     pair: Ed25519KeyPair,
     key: Key,
+    salts: [u8; 32],
 }
 
 impl Signer {
@@ -150,13 +152,26 @@ impl Signer {
     /// # Errors
     /// [`BadNote::Key`] if the library refuses the bytes.
     pub fn new(book: &BookId, secret: &[u8; 32]) -> Result<Self, BadNote> {
-        Self::named(&origin(book), secret)
+        Self::named(book, &origin(book), secret)
     }
 
-    fn named(name: &str, secret: &[u8; 32]) -> Result<Self, BadNote> {
+    fn named(book: &BookId, name: &str, secret: &[u8; 32]) -> Result<Self, BadNote> {
         let pair = Ed25519KeyPair::from_seed_unchecked(secret).map_err(|_| BadNote::Key)?;
         let bytes = pair.public_key().as_ref().try_into().map_err(|_| BadNote::Key)?;
-        Ok(Self { pair, key: Key { name: name.to_owned(), bytes } })
+        let salts = keyed(secret, &format!("amana:salts:v1 {name}"));
+        Ok(Self { book: book.clone(), pair, key: Key { name: name.to_owned(), bytes }, salts })
+    }
+
+    /// The book it signs for.
+    #[must_use]
+    pub fn book(&self) -> &BookId {
+        &self.book
+    }
+
+    /// The salt of an account among the liabilities.
+    #[must_use]
+    pub fn salt(&self, path: &str) -> Hash {
+        keyed(&self.salts, path)
     }
 
     /// The key that checks what it signs.
@@ -172,6 +187,14 @@ impl Signer {
         signature.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
         format!("{text}\n\u{2014} {} {}\n", self.key.name, BASE64.encode(signature))
     }
+}
+
+/// HMAC-SHA256: what nobody can tell from chance without the secret.
+fn keyed(secret: &[u8; 32], text: &str) -> Hash {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes());
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(tag.as_ref());
+    bytes
 }
 
 /// What checks a signer's notes. Written as `name+hash+key`, the form other tools call a vkey.
@@ -268,7 +291,7 @@ mod tests {
     #[test]
     fn the_published_note() {
         let secret: [u8; 33] = decoded(SECRET).unwrap();
-        let signer = Signer::named("PeterNeumann", &secret[1..].try_into().unwrap()).unwrap();
+        let signer = Signer::named(&book(), "PeterNeumann", &secret[1..].try_into().unwrap()).unwrap();
         assert_eq!(signer.key().to_string(), KEY);
         assert_eq!(signer.sign(TEXT), NOTE);
         assert_eq!(Key::parse(KEY).unwrap().open(NOTE), Ok(TEXT));
@@ -295,7 +318,7 @@ mod tests {
     #[test]
     fn a_second_signature_does_not_disturb() {
         let note = signer().sign("a\n");
-        let witness = Signer::named("witness", &[9; 32]).unwrap().sign("a\n");
+        let witness = Signer::named(&book(), "witness", &[9; 32]).unwrap().sign("a\n");
         let both = format!("{note}{}", witness.strip_prefix("a\n\n").unwrap());
         assert_eq!(signer().key().open(&both), Ok("a\n"));
         assert_eq!(Key::parse(KEY).unwrap().open(&both), Err(BadNote::Unsigned));

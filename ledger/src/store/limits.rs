@@ -67,12 +67,33 @@ pub(crate) async fn in_force(
     Ok(in_force)
 }
 
+/// A batch's entry that is no transfer.
+pub(crate) enum Said {
+    Limit(String, Limit),
+    Close(DateTime<Utc>),
+}
+
+impl Said {
+    /// The hash of the entry.
+    pub(crate) fn leaf(&self, book: &BookId) -> [u8; 32] {
+        match self {
+            Self::Limit(path, limit) => limit_leaf(book.as_str(), path, limit),
+            Self::Close(closed_before) => close_leaf(book.as_str(), *closed_before),
+        }
+    }
+}
+
 /// The hash of a batch's entry that is no transfer, if it has one.
 pub(crate) async fn leaf(
     conn: &mut PgConnection,
     book: &BookId,
     batch: i64,
 ) -> Result<Option<[u8; 32]>, Fault> {
+    Ok(said(conn, book, batch).await?.map(|said| said.leaf(book)))
+}
+
+/// A batch's entry that is no transfer, if it has one.
+pub(crate) async fn said(conn: &mut PgConnection, book: &BookId, batch: i64) -> Result<Option<Said>, Fault> {
     let row = sqlx::query!(
         r#"
         select a.path as "path?", l.floor, c.closed_before as "closed_before?",
@@ -96,7 +117,7 @@ pub(crate) async fn leaf(
     .fetch_one(conn)
     .await?;
     if let Some(closed_before) = row.closed_before {
-        return Ok(Some(close_leaf(book.as_str(), closed_before)));
+        return Ok(Some(Said::Close(closed_before)));
     }
     let Some(path) = row.path else { return Ok(None) };
     let words = row.measures.unwrap_or_default().into_iter().zip(row.periods.unwrap_or_default());
@@ -104,7 +125,7 @@ pub(crate) async fn leaf(
     let velocity =
         words.zip(rest).map(|((measure, period), (side, amount))| velocity(&measure, &period, side, amount));
     let limit = Limit { floor: row.floor, velocity: velocity.collect::<Result<_, _>>()? };
-    Ok(Some(limit_leaf(book.as_str(), &path, &limit)))
+    Ok(Some(Said::Limit(path, limit)))
 }
 
 fn velocity(measure: &str, period: &str, side: i8, amount: i64) -> Result<Velocity, Fault> {

@@ -3,11 +3,12 @@
 //! Invariant: error prose is never parsed. What the database refuses is known by the name of the rule alone.
 
 pub(crate) mod know;
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod look;
 pub(crate) mod page;
 pub(crate) mod past;
 pub(crate) mod read;
+pub(crate) mod seal;
 pub(crate) mod sound;
 pub(crate) mod walk;
 pub(crate) mod write;
@@ -143,6 +144,10 @@ constraints! {
         "velocity_words";
     /// A period closed twice.
     BadClose = "close_pkey", "close_grows";
+    /// A checkpoint, a tree, an anchor or liabilities written twice, of nothing, or in a wrong shape.
+    BadSeal = "checkpoint_pkey", "checkpoint_root", "checkpoint_batch", "checkpoint_shape", "subtree_pkey",
+        "subtree_shape", "anchor_pkey", "anchor_of_checkpoint", "anchor_shape", "liability_pkey",
+        "liability_of_checkpoint", "liability_shape";
     /// The reference tables.
     Reference = "asset_pkey", "kind_pkey", "kind_class", "kind_side", "event_pkey", "event_word";
 }

@@ -13,6 +13,7 @@
 mod accounts;
 mod bytes;
 mod fault;
+pub mod inclusion;
 pub mod line;
 mod log;
 #[cfg(test)]

@@ -196,7 +196,7 @@ impl Issuer {
     }
 
     pub(super) fn liabilities(&self, batches: u64) -> Vec<Line> {
-        let leaf = |(path, sum): &(&str, u64)| liability::leaf(&liability::salt(&[1; 32], path), path, *sum);
+        let leaf = |(path, sum): &(&str, u64)| liability::leaf(&self.signer().salt(path), path, *sum);
         let mut leaves: Vec<Sum> = self.owed.iter().map(leaf).collect();
         leaves.sort_unstable();
         let root = liability::root(&leaves).unwrap();
