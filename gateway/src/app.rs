@@ -9,6 +9,7 @@ use amana_adapters::http::{Client, Limits};
 use amana_adapters::intersend::{self, Intersend};
 use amana_adapters::stellar::{Keypair, Network, Signers, Stellar};
 use amana_ledger::id::{Clock, Rng};
+use amana_ledger::seal::note::Signer;
 
 use crate::config::Config;
 use crate::db::Db;
@@ -25,6 +26,8 @@ pub struct App {
     pub rng: Arc<dyn Rng>,
     /// Seals personal data.
     pub privacy: Keyring,
+    /// Signs the checkpoints of the book, where they are made.
+    pub signer: Option<Signer>,
     /// The environment, read once.
     pub config: Config,
     /// The payout rail.
@@ -68,7 +71,10 @@ impl App {
             key: config.africastalking.api_key.clone(),
             sender: config.africastalking.sender.clone(),
         };
+        let signer = config.checkpoints.secret.map(|secret| Signer::new(&config.book, &secret.0));
+        let signer = signer.transpose().map_err(|error| bad("AMANA_CHECKPOINT_SECRET", &error))?;
         Ok(Self {
+            signer,
             privacy: Keyring::new(config.master_key.0, clock.clone(), rng.clone()),
             payouts: Intersend::new(intersend, http.clone()),
             sms: Sms::new(texts, http),

@@ -14,6 +14,7 @@ use amana_gateway::db::{Db, MIGRATIONS};
 use amana_gateway::embedded::people::LOG_INS;
 use amana_gateway::embedded::{self, Home, Means};
 use amana_gateway::people as persons;
+use amana_gateway::roles::bundle;
 use amana_gateway::roles::demo;
 use amana_gateway::roles::export;
 use amana_gateway::roles::rebuild;
@@ -54,6 +55,9 @@ enum Role {
     Demo,
     /// Checks that the books are sound; exits 1 if they are not.
     Audit,
+    /// Writes a stretch of a book's journal with its proofs, for `amana verify`. Needs DATABASE_URL and
+    /// AMANA_CHECKPOINT_SECRET.
+    Bundle(bundle::Order),
     /// Checks a bundle of the journal, offline; exits 1 if it does not prove what it claims.
     Verify {
         /// The bundle.
@@ -117,6 +121,11 @@ async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> 
         }
         Role::Demo => play().await?,
         Role::Audit => return audit(&environment).await,
+        Role::Bundle(order) => {
+            let secret = config::checkpoint_secret(&environment)?;
+            let db = Db::connect(config::database_url(&environment)?.expose(), 1).await?;
+            say(&bundle::write(&db, &SystemClock, secret, &order).await?);
+        }
         Role::Verify { file, key } => {
             let verdict = verify::check(&file, key.as_deref())?;
             say(&verify::told(&verdict, key.is_some()));

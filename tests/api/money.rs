@@ -1,7 +1,10 @@
 //! Our own money: keys that make calls once, and the books it lands in.
 
 use amana_gateway::people::Role;
-use serde_json::json;
+use amana_gateway::worker;
+use amana_ledger::seal::note::{Checkpoint, Key};
+use amana_ledger::seal::{Included, Inside};
+use serde_json::{Value, json};
 
 use crate::door::{Api, Reply, at_fault, together};
 
@@ -128,4 +131,46 @@ async fn the_journal_goes_out_as_a_stream_to_staff_alone() {
         let problem = api.get(&format!("{path}{query}"), &auditor).await.problem(422, "bad_field");
         assert_eq!(at_fault(&problem), [field]);
     }
+}
+
+#[tokio::test]
+async fn strangers_auditors_and_people_check_what_is_sealed() {
+    let api = Api::open().await;
+    let finance = api.staff(Role::Finance, "0712345001").await;
+    let auditor = api.staff(Role::Auditor, "0712345002").await;
+    let (employer, _) = api.register("employer", "0712345003").await;
+    let (_, reference) = api.job(&employer, "500.00").await;
+    let (checkpoint, own) = ("/v1/books/kenya:KES/checkpoint", "/v1/me/liability-proof");
+    api.get(checkpoint, "").await.problem(409, "not_yet");
+    assert_eq!(api.get(own, &employer).await.ok(200)["inside"], json!([]));
+    let body = json!({"float": "mpesa:600111", "amount": "1000.00", "currency": "KES"}).to_string();
+    let posted = keyed(&api, "/v1/floats:capital-in", (&finance, "one"), &body).await.ok(201);
+    api.paid("UKK81XQ4Z1", &reference, "500.00").await;
+    assert!(worker::seal::checkpoint(&api.world.app).await.unwrap());
+
+    let (book, signer) = (&api.world.app.config.book, api.world.app.signer.as_ref().unwrap());
+    let shown = api.get(checkpoint, "").await.ok(200);
+    let key = Key::parse(shown["key"].as_str().unwrap()).unwrap();
+    assert_eq!(key, *signer.key());
+    let sealed = Checkpoint::open(book, &key, shown["note"].as_str().unwrap()).unwrap();
+    assert_eq!(shown["anchor"], Value::Null);
+
+    let path = format!("/v1/books/kenya:KES/proofs/{}", posted["transfers"][0].as_str().unwrap());
+    let proof = api.get(&path, &auditor).await.ok(200)["proof"].clone();
+    let proof: Included = serde_json::from_value(proof).unwrap();
+    assert_eq!(proof.check(book, &key), Ok(sealed));
+    api.get(&path, &employer).await.problem(403, "forbidden");
+    let nothing = "/v1/books/kenya:KES/proofs/00000000-0000-0000-0000-000000000001";
+    api.get(nothing, &auditor).await.problem(404, "not_found");
+    api.get("/v1/books/kenya:KES/proofs/one", &auditor).await.problem(422, "bad_field");
+    api.get("/v1/books/other:KES/checkpoint", "").await.problem(404, "not_found");
+
+    let inside = api.get(own, &employer).await.ok(200)["inside"].clone();
+    let inside: Vec<Inside> = serde_json::from_value(inside).unwrap();
+    assert_eq!(inside[0].account, format!("escrow:{reference}"));
+    let signed = inside[0].check(book, &key).unwrap();
+    assert_eq!((inside[0].balance, signed.root.sum), (50_000, 50_000));
+    let (other, _) = api.register("employee", "0712345004").await;
+    assert_eq!(api.get(own, &other).await.ok(200)["inside"], json!([]));
+    api.world.sound().await;
 }

@@ -3,4 +3,5 @@
 mod deposits;
 mod months;
 mod payouts;
+mod proofs;
 mod strangers;

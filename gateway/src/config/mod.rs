@@ -46,6 +46,8 @@ pub struct Config {
     pub master_key: MasterKey,
     /// The book this process keeps.
     pub book: BookId,
+    /// The seals on the book.
+    pub checkpoints: Checkpoints,
     /// The platform's fee on what an escrow releases, in hundredths of a percent.
     pub escrow_fee_bps: u32,
     /// Log-ins.
@@ -60,6 +62,15 @@ pub struct Config {
     pub africastalking: AfricasTalking,
     /// Whether the other sides are simulators.
     pub rails: Rails,
+}
+
+/// The seals on the book.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    /// Signs them; none means that none are made.
+    pub secret: Option<MasterKey>,
+    /// Minutes from one to the next.
+    pub every_min: NonZeroU32,
 }
 
 /// How long log-ins live.
@@ -196,6 +207,16 @@ pub fn database_url(environment: &Environment) -> Result<Secret, ConfigError> {
     reader.get("DATABASE_URL", value::database).ok_or(ConfigError(reader.problems))
 }
 
+/// Who signs for a book, for the role of the binary that writes a bundle.
+///
+/// # Errors
+/// It is not set, or no 32 bytes in hex.
+pub fn checkpoint_secret(environment: &Environment) -> Result<MasterKey, ConfigError> {
+    let mut reader = Reader::new(environment);
+    let secret = reader.get("AMANA_CHECKPOINT_SECRET", MasterKey::parse);
+    secret.ok_or(ConfigError(reader.problems))
+}
+
 /// What the embedded mode must know before it has brought up everything else.
 #[derive(Debug, Clone)]
 pub struct Embedded {
@@ -300,6 +321,7 @@ impl<'a> Reader<'a> {
         let connections: Option<NonZeroU32> = self.get("AMANA_DATABASE_CONNECTIONS", parsed);
         let master_key = self.get("AMANA_MASTER_KEY", MasterKey::parse);
         let book: Option<BookId> = self.get("AMANA_BOOK", parsed);
+        let checkpoints = self.checkpoints();
         let escrow_fee_bps = self.get("AMANA_ESCROW_FEE_BPS", fee_bps);
         let auth = self.auth();
         let mpesa = self.mpesa(book.as_ref(), rails);
@@ -313,6 +335,7 @@ impl<'a> Reader<'a> {
             database_connections: connections?.get(),
             master_key: master_key?,
             book: book?,
+            checkpoints: checkpoints?,
             escrow_fee_bps: escrow_fee_bps?,
             auth: auth?,
             mpesa: mpesa?,
@@ -321,6 +344,12 @@ impl<'a> Reader<'a> {
             africastalking: africastalking?,
             rails,
         })
+    }
+
+    fn checkpoints(&mut self) -> Option<Checkpoints> {
+        let secret = self.optional("AMANA_CHECKPOINT_SECRET", MasterKey::parse);
+        let every_min = self.get("AMANA_CHECKPOINT_EVERY", parsed);
+        Some(Checkpoints { secret: secret?, every_min: every_min? })
     }
 
     fn auth(&mut self) -> Option<Auth> {

@@ -12,7 +12,7 @@ use amana_adapters::stellar::Keypair;
 use amana_ledger::money::{Asset, Money};
 use chrono::TimeDelta;
 
-/// The 32 bytes under which data keys are wrapped.
+/// 32 secret bytes: those under which data keys are wrapped, or those that sign.
 #[derive(Clone, Copy)]
 pub struct MasterKey(pub [u8; 32]);
 

@@ -78,6 +78,17 @@ pub static VARIABLES: &[Variable] = &[
     plain("AMANA_ACCESS_S", Default("900"), "seconds an access token lives"),
     plain("AMANA_REFRESH_S", Default("604800"), "seconds a log-in lasts, however often it is refreshed"),
     plain("AMANA_BOOK", Default("kenya:KES"), "the book this process keeps"),
+    secret(
+        "AMANA_CHECKPOINT_SECRET",
+        Absent,
+        "32 bytes in hex; sign the checkpoints of the book and what it owes; without them none are made",
+    ),
+    plain(
+        "AMANA_CHECKPOINT_EVERY",
+        Default("10"),
+        "minutes from one checkpoint to the next, if anything was posted; the close of a period makes one at \
+         once",
+    ),
     plain(
         "AMANA_ESCROW_FEE_BPS",
         Default("0"),

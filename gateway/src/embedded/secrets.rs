@@ -21,6 +21,8 @@ const CHANNELS: usize = 4;
 pub struct Secrets {
     /// Wraps data keys; 64 hex digits.
     pub master_key: Secret,
+    /// Signs the checkpoints of the book; 64 hex digits.
+    pub checkpoint: Secret,
     /// For callers of the escrow service.
     pub api_key: Secret,
     /// Shared with the payout rail's simulator: its bearer key.
@@ -71,6 +73,7 @@ impl Secrets {
         let rail_key = word("intersend_key")?;
         let rail_secret = word("intersend_secret")?;
         let text_key = word("africastalking_key")?;
+        let checkpoint = word("checkpoint")?;
         let mut key = |name: &str| {
             let text = keep(name, Keypair::from_seed(bytes(rng)).reveal())?;
             Keypair::parse(&text).map_err(|error| io::Error::other(format!("{name}: {error}")))
@@ -93,6 +96,7 @@ impl Secrets {
         let arbiter = address("stellar_arbiter")?;
         Ok(Self {
             master_key,
+            checkpoint,
             api_key,
             rail_key,
             rail_secret,

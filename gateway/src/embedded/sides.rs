@@ -117,6 +117,7 @@ impl Sides {
         let channels: Vec<String> = secrets.channels.iter().map(Keypair::reveal).collect();
         let words = [
             ("AMANA_MASTER_KEY", secrets.master_key.expose().to_owned()),
+            ("AMANA_CHECKPOINT_SECRET", secrets.checkpoint.expose().to_owned()),
             ("STELLAR_RPC_URL", self.network.url()),
             ("STELLAR_NETWORK_PASSPHRASE", STANDALONE_PASSPHRASE.to_owned()),
             ("STELLAR_CONTRACT_SERVICE_URL", String::new()),

@@ -62,6 +62,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Part {
     }
 }
 
+/// Two parts of a path.
+pub(super) struct Parts(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Parts {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<(String, String)>::from_request_parts(parts, state).await {
+            Ok(Path((first, second))) => Ok(Parts(first, second)),
+            Err(_) => Err(Problem::no_such_path()),
+        }
+    }
+}
+
 /// An integer id in a path. What is not an integer names nothing.
 pub(super) struct Id(pub(super) i64);
 

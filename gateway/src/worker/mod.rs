@@ -19,6 +19,7 @@ use crate::flows::{chain, float, index};
 
 pub mod judge;
 pub mod say;
+pub mod seal;
 
 /// How long a loop sleeps when it found nothing to do.
 const IDLE: Duration = Duration::from_millis(200);
@@ -94,6 +95,10 @@ pub fn spawn(app: &Arc<App>) -> Worker {
             told.clone(),
             |app| async move { chain::step(&app).await },
         ));
+    }
+    if app.signer.is_some() {
+        let seal = |app: Arc<App>| async move { seal::checkpoint(&app).await };
+        loops.spawn(keep_on("seal", app.clone(), told.clone(), seal));
     }
     loops.spawn(keep_on("index", app.clone(), told, |app| async move { index::read_page(&app).await }));
     Worker { tell, loops }

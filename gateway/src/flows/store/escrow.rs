@@ -102,6 +102,17 @@ pub async fn by_key(tx: &mut Tx, key: &[u8; 32]) -> Result<Option<EscrowRef>, Fa
     Ok(row.and_then(|reference| EscrowRef::parse(&reference).ok()))
 }
 
+/// The escrows whose money is an employer's until it is released.
+///
+/// # Errors
+/// The database's.
+pub async fn of_employer(tx: &mut Tx, employer: PartyId) -> Result<Vec<EscrowRef>, Fault> {
+    let rows = sqlx::query_scalar!("select reference from flow.escrow where employer = $1", employer.0)
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows.iter().filter_map(|reference| EscrowRef::parse(reference).ok()).collect())
+}
+
 /// The escrows of several jobs.
 ///
 /// # Errors

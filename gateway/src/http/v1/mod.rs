@@ -3,4 +3,5 @@
 pub(super) mod books;
 pub(super) mod export;
 pub(super) mod money;
+pub(super) mod proofs;
 pub(super) mod reads;
