@@ -176,7 +176,7 @@ fn landed_items<I>(cargo: &Cargo<I>) -> Items<'_, I> {
     let mut landed = Items { jobs: Vec::new(), items: Vec::new() };
     for (at, (job, answers)) in cargo.jobs.iter().zip(&cargo.answers).enumerate() {
         let Some(item) = &job.item else { continue };
-        let receipts: Vec<&Receipt> = answers.iter().filter_map(Answer::new).collect();
+        let receipts: Vec<&Receipt> = answers.iter().filter_map(Answer::landed).collect();
         if receipts.len() == answers.len() {
             landed.jobs.push(at);
             landed.items.push((item, receipts));
@@ -190,7 +190,7 @@ impl Answer {
         matches!(self, Answer::Ready(Err(_)))
     }
 
-    fn new(&self) -> Option<&Receipt> {
+    fn landed(&self) -> Option<&Receipt> {
         match self {
             Answer::Ready(Ok(Posted::New(receipt))) => Some(receipt),
             _ => None,

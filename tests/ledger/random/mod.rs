@@ -3,18 +3,19 @@
 //!
 //! A run that fails names its seed; `LEDGER_SEED=<seed>` runs that one alone.
 
+mod many;
 pub(crate) mod mix;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use amana_ledger::balance::{self, Balance};
-use amana_ledger::chart::BookId;
+use amana_ledger::balance::{self, Balance, Wanted};
+use amana_ledger::chart::{BookId, Side};
 use amana_ledger::journal::{self, Posted};
 use amana_ledger::poster::{Answers, Nothing, Poster};
 use amana_ledger::rules::Intent;
 use amana_ledger::transfer::{Rejection, Transfer};
-use amana_tests::naive::{Answer, Naive};
+use amana_tests::naive::{Answer, Line, Naive, Phase};
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
@@ -311,6 +312,38 @@ impl Run {
         assert_eq!(found, said.into_iter().map(id).collect::<Vec<_>>(), "seed {seed}");
     }
 
+    /// A statement of any account, any span, in pages of any size, from either end.
+    async fn look_closely(&self) {
+        let mut conn = self.ground.db.app.acquire().await.unwrap();
+        let span = (self.naive.now - NOON + DAY).cast_unsigned();
+        let any = || NOON + self.rng.below(span).cast_signed();
+        let (place, mut ends) = (self.rng.below(paths().len() as u64) as usize, [any(), any()]);
+        ends.sort_unstable();
+        let (opening, mut ought) = self.naive.statement(place, ends);
+        let closing = ought.last().map_or(opening, |(.., stands)| *stands);
+        let newest_first = self.rng.below(2) == 0;
+        let (beyond, limit) = (None, 9 + self.rng.below(60) as u32);
+        let mut wanted = Wanted { from: at(ends[0]), to: at(ends[1]), newest_first, beyond, limit };
+        let mut lines: Vec<Line> = Vec::new();
+        loop {
+            let account = self.mix.account(place);
+            let page = balance::page(&mut conn, &self.mix.book, account, &wanted).await.unwrap();
+            assert_eq!((page.opening, page.closing), (opening, closing), "seed {}", self.seed());
+            lines.extend(page.lines.iter().map(|line| {
+                let phase = PHASES.into_iter().find(|(word, _)| *word == line.phase).unwrap().1;
+                (line.no, phase, line.side == Side::Debit, line.amount.minor(), line.balance)
+            }));
+            wanted.beyond = page.next;
+            if page.next.is_none() {
+                break;
+            }
+        }
+        if newest_first {
+            ought.reverse();
+        }
+        assert_eq!(lines, ought, "seed {}: {} {ends:?}", self.seed(), paths()[place]);
+    }
+
     /// Balances in the ledger are those of the model.
     async fn agree(&self) {
         agree(&self.ground, &self.mix.book, &self.naive).await;
@@ -329,9 +362,10 @@ async fn run(ground: Arc<Ground>, seed: u64) -> Seen {
     let mut run = Run::new(ground, seed).await;
     for step in 0..STEPS {
         run.step().await;
-        if step % 8 == 7 {
+        if step % 12 == 11 {
             run.look_back().await;
             run.look_wide().await;
+            run.look_closely().await;
         }
     }
     run.agree().await;
@@ -363,6 +397,9 @@ async fn the_ledger_answers_as_the_model_does() {
     }
 }
 
+const PHASES: [(&str, Phase); 4] =
+    [("post", Phase::Post), ("hold", Phase::Hold), ("settle", Phase::Settle), ("void", Phase::Void)];
+
 /// Every answer there is, but that of a book that was never opened.
 const WORDS: [&str; 26] = [
     "New",
@@ -392,78 +429,3 @@ const WORDS: [&str; 26] = [
     "PeriodClosed",
     "PeriodNotOver",
 ];
-
-type Answered = (Vec<u64>, Vec<Result<Posted, Rejection>>);
-
-/// One of many: takes the next numbers, sometimes numbers others took as well, and sometimes dies before it
-/// commits and comes back with the same batch. Goes through a poster if it is given one.
-async fn one_of_many(ground: Arc<Ground>, mix: Arc<Mix>, seed: u64, poster: Option<Poster>) -> Vec<Answered> {
-    let (rng, mut answered) = (Seeded::of(seed), Vec::new());
-    for round in 0..25u64 {
-        // So many now and then that the next batch begins before the last one is committed.
-        let many = if rng.below(6) == 0 { 150 } else { 1 + rng.below(6) };
-        let numbers: Vec<u64> = (0..many).map(|_| 1 + round * 8 + rng.below(24 + many)).collect();
-        let batch: Vec<Transfer> =
-            numbers.iter().map(|&number| mix.request(Which::of(number)).transfer).collect();
-        if let Some(poster) = &poster {
-            answered.push((numbers, poster.post_all(batch).await.unwrap()));
-            continue;
-        }
-        let mut tx = ground.db.app.begin().await.unwrap();
-        if rng.below(5) == 0 {
-            let lost = journal::post(&mut tx, &ground.clock, &mix.book, &batch).await.unwrap();
-            assert_eq!(lost.len(), batch.len());
-            tx.rollback().await.unwrap();
-            tx = ground.db.app.begin().await.unwrap();
-        }
-        let answers = journal::post(&mut tx, &ground.clock, &mix.book, &batch).await.unwrap();
-        tx.commit().await.unwrap();
-        answered.push((numbers, answers));
-    }
-    answered
-}
-
-/// Two owners, several callers each, and others at the other door.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_at_both_doors_are_as_good_as_one() {
-    let ground = Arc::new(Ground::new().await);
-    let books = [ground.open("kenya:KES").await, ground.open("mombasa:KES").await];
-    let mixes = books.map(|book| Arc::new(Mix::new(&book, 99)));
-    let mut callers = JoinSet::new();
-    for (at, mix) in mixes.iter().enumerate() {
-        let options = ground.db.app.connect_options();
-        let owner = || Poster::open(&options, Arc::new(Told::noon()), &mix.book, Nothing).0;
-        let owners = [owner(), owner()];
-        for seed in 0..9u64 {
-            let poster = owners.get((seed % 3) as usize).cloned();
-            let (ground, mix) = (ground.clone(), mix.clone());
-            callers.spawn(async move { (at, one_of_many(ground, mix, seed, poster).await) });
-        }
-    }
-    let mut batches: [Vec<Answered>; 2] = Default::default();
-    while let Some(done) = callers.join_next().await {
-        let (at, answered) = done.unwrap();
-        batches[at].extend(answered);
-    }
-    for (mix, mut batches) in mixes.iter().zip(batches) {
-        // What landed says in which order it did; of those of whom nothing landed nothing changed, and they
-        // have no place.
-        let place = |(_, answers): &Answered| {
-            answers.iter().find_map(|answer| match answer {
-                Ok(Posted::New(receipt)) => Some(*receipt.numbers.start()),
-                _ => None,
-            })
-        };
-        batches.retain(|batch| place(batch).is_some());
-        batches.sort_by_key(|batch| place(batch));
-        let mut naive = Naive::at(NOON, paths());
-        for (numbers, answers) in &batches {
-            for (&number, got) in numbers.iter().zip(answers) {
-                let request = mix.request(Which::of(number)).model;
-                assert_eq!(answer(got, number_of), naive.ask(&request), "{request:?}: {got:?}");
-            }
-        }
-        agree(&ground, &mix.book, &naive).await;
-    }
-    ground.audited().await;
-}

@@ -3,7 +3,11 @@
 //! Invariant: it shares no code with the ledger. To take something back is to shorten the list, as nothing
 //! is kept beside it but limits and the close. It is slow on purpose.
 
+mod look;
+
 use chrono::{DateTime, Datelike, NaiveTime};
+
+pub use look::Line;
 
 /// How a line counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,70 +149,6 @@ impl Naive {
     /// What landed, in order.
     pub fn landed(&self) -> &[Landed] {
         &self.landed
-    }
-
-    /// Debits posted, credits posted, debits pending, credits pending of an account after a batch.
-    pub fn totals(&self, account: usize, batch: u64) -> [i64; 4] {
-        let mut totals = [0; 4];
-        for landed in self.landed.iter().filter(|landed| landed.batch <= batch) {
-            for ((debit, credit, amount), phase) in &landed.lines {
-                let (posted, pending) = match phase {
-                    Phase::Post => (*amount, 0),
-                    Phase::Hold => (0, *amount),
-                    Phase::Settle => (*amount, -*amount),
-                    Phase::Void => (0, -*amount),
-                };
-                for (side, at) in [(debit, 0), (credit, 1)] {
-                    if *side == account {
-                        totals[at] += posted;
-                        totals[at + 2] += pending;
-                    }
-                }
-            }
-        }
-        totals
-    }
-
-    /// Debits and credits posted to an account by what was effective before an instant, as far as the book
-    /// had heard of it by another.
-    pub fn as_of(&self, account: usize, at: i64, known: i64) -> [i64; 2] {
-        let seen = |landed: &&Landed| landed.effective < at && landed.recorded <= known;
-        self.posted(account, seen)
-    }
-
-    fn posted(&self, account: usize, seen: impl FnMut(&&Landed) -> bool) -> [i64; 2] {
-        let lines = self.landed.iter().filter(seen).flat_map(|landed| &landed.lines);
-        lines.filter(|(_, phase)| matches!(phase, Phase::Post | Phase::Settle)).fold(
-            [0, 0],
-            |[debits, credits], ((debit, credit, amount), _)| {
-                let counted = |side: &usize| if *side == account { *amount } else { 0 };
-                [debits + counted(debit), credits + counted(credit)]
-            },
-        )
-    }
-
-    /// Every account that was ever touched or limited, and its totals.
-    pub fn balances(&self) -> Vec<(String, [i64; 4])> {
-        let lines = || self.landed.iter().flat_map(|landed| &landed.lines);
-        let touched = |at: usize| lines().any(|((debit, credit, _), _)| *debit == at || *credit == at);
-        let seen = (0..self.paths.len()).filter(|&at| touched(at) || self.limits[at] != Limit::default());
-        let mut all: Vec<_> = seen.map(|at| (self.paths[at].clone(), self.totals(at, u64::MAX))).collect();
-        all.sort();
-        all
-    }
-
-    /// The accounts of a transfer as they stood after its batch, in order of its lines.
-    pub fn receipt(&self, id: u64) -> Vec<(String, [i64; 4])> {
-        let landed = self.find(id).expect("it landed");
-        let mut seen = Vec::new();
-        for ((debit, credit, _), _) in &landed.lines {
-            for side in [*debit, *credit] {
-                if !seen.contains(&side) {
-                    seen.push(side);
-                }
-            }
-        }
-        seen.into_iter().map(|at| (self.paths[at].clone(), self.totals(at, landed.batch))).collect()
     }
 
     /// The holds that a set of linked transfers opened and that are open still.
@@ -440,17 +380,23 @@ impl Naive {
     /// gone.
     fn below_floor(&self, account: usize) -> bool {
         let [debits, credits, debits_held, credits_held] = self.totals(account, u64::MAX).map(i128::from);
-        let path = self.paths[account].as_str();
-        let (kind, grows_by_debits) = match path.split(':').next() {
-            Some("float") => (Some(0), true),
-            Some("clearing" | "onchain") => (Some(0), !["clearing:burn", "onchain:issued"].contains(&path)),
-            Some("equity" | "income") => (None, false),
-            Some("expense") => (None, true),
-            _ => (Some(0), false),
+        let kind = match self.paths[account].split(':').next() {
+            Some("equity" | "income" | "expense") => None,
+            _ => Some(0),
         };
-        let stands =
-            if grows_by_debits { debits - credits - credits_held } else { credits - debits - debits_held };
+        let stands = match self.grows_by_debits(account) {
+            true => debits - credits - credits_held,
+            false => credits - debits - debits_held,
+        };
         self.limits[account].floor.or(kind).is_some_and(|floor| stands < i128::from(floor))
+    }
+
+    fn grows_by_debits(&self, account: usize) -> bool {
+        let path = self.paths[account].as_str();
+        match path.split(':').next() {
+            Some("clearing" | "onchain") => !["clearing:burn", "onchain:issued"].contains(&path),
+            kind => matches!(kind, Some("float" | "expense")),
+        }
     }
 
     /// What went through an account since the period began, and what is held on that side now.
