@@ -2,6 +2,7 @@
 
 .PHONY: demo serve test check bench wasm sqlx schema
 export SQLX_OFFLINE ?= true
+BENCH = --manifest-path bench/peers/Cargo.toml
 
 demo:                 ## plays the main job end to end on this machine and prints the money story
 	@deploy/setup.sh postgres cc
@@ -22,9 +23,11 @@ check:                ## format, lints as errors, the committed Wasm, tests (the
 	cargo run -q -p amana-contract-build -- --check
 	cargo test --workspace
 
-bench:                ## transfers posted a second, beside plain inserts
+bench:                ## transfers posted a second beside plain rows and peers, in one table; SHORT=1: a short one
 	@deploy/setup.sh postgres cc
-	cargo run -q -p amana-gateway -- bench
+	cargo build -q --release $(BENCH)
+	deploy/with-postgres.sh --durable cargo run -q --release $(BENCH) -- --json bench/peers/results.jsonl \
+		$(if $(SHORT),--short) $(if $(DOCS),--write-docs) $(if $(POSTINGS),--postings $(POSTINGS))
 
 wasm:                 ## builds the contract and what others rely on: Wasm, hash, interface
 	@deploy/setup.sh cc wasm

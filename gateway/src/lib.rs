@@ -3,7 +3,6 @@
 //! Invariant: `http` and `console` hold no rule, `trade` never posts, only `flows` and `recon` move money.
 
 pub mod app;
-pub mod bench;
 pub mod config;
 pub mod db;
 pub mod embedded;

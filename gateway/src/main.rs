@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use amana_adapters::http;
 use amana_gateway::app::App;
-use amana_gateway::bench;
 use amana_gateway::config::{self, Config, Environment, Rails};
 use amana_gateway::db::{Db, MIGRATIONS};
 use amana_gateway::embedded::people::LOG_INS;
@@ -71,8 +70,6 @@ enum Role {
     /// Writes a book's journal for other programs, whatever its size. Needs DATABASE_URL and nothing else.
     #[command(after_help = export::HELP)]
     Export(export::Order),
-    /// Measures transfers posted a second beside plain inserts, in a database of its own.
-    Bench,
     /// Prints the version.
     Version,
 }
@@ -109,8 +106,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> {
-    // These screens are for a story and a table.
-    let usual = if matches!(role, Role::Demo | Role::Bench | Role::Export(_)) { "error" } else { "info" };
+    // These screens are for a story and for files.
+    let usual = if matches!(role, Role::Demo | Role::Export(_)) { "error" } else { "info" };
     log(config::log_filter(&environment).unwrap_or(usual))?;
     match role {
         Role::Serve { embedded: false } => serve(&environment).await?,
@@ -137,7 +134,6 @@ async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> 
             return Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Role::Export(order) => write_out(&environment, &order).await?,
-        Role::Bench => measure().await?,
         Role::Version => say(env!("CARGO_PKG_VERSION")),
     }
     Ok(ExitCode::SUCCESS)
@@ -226,18 +222,6 @@ async fn play() -> Result<(), Failure> {
     };
     deployment.stop().await?;
     say(&told?);
-    Ok(())
-}
-
-async fn measure() -> Result<(), Failure> {
-    let Means { clock, rng, .. } = means()?;
-    let (cluster, url) = embedded::bare_database().await?;
-    let db = Db::connect(&url, 2).await?;
-    let ground = bench::Ground { clock: clock.as_ref(), rng: rng.as_ref() };
-    let figures = bench::run(db.pool(), ground).await;
-    db.pool().close().await;
-    tokio::task::spawn_blocking(move || cluster.stop()).await?;
-    say(&figures?.to_string());
     Ok(())
 }
 

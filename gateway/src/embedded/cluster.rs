@@ -87,8 +87,6 @@ struct User {
 enum Kind {
     /// Stays; durable.
     Kept,
-    /// Goes; durable while it is there.
-    Careful,
     /// Goes; nothing is synced to disk.
     Forgetful,
 }
@@ -107,20 +105,8 @@ impl Cluster {
     /// # Errors
     /// Postgres is not installed or does not start.
     pub fn temporary() -> Result<Self, ClusterError> {
-        Self::passing(Kind::Forgetful)
-    }
-
-    /// A cluster in a temporary folder, as careful as one that is kept: for measuring what care costs.
-    ///
-    /// # Errors
-    /// Postgres is not installed or does not start.
-    pub fn measured() -> Result<Self, ClusterError> {
-        Self::passing(Kind::Careful)
-    }
-
-    fn passing(kind: Kind) -> Result<Self, ClusterError> {
         let dir = fresh_folder(Path::new("/tmp"))?;
-        let cluster = Self::start(&dir, kind);
+        let cluster = Self::start(&dir, Kind::Forgetful);
         if cluster.is_err() {
             // Best effort: the reason for the failure matters more than a folder left behind.
             let _ = fs::remove_dir_all(&dir);

@@ -176,18 +176,6 @@ pub const RAIL_FLOAT: i64 = 100_000_000;
 /// states.
 pub const PACE: Duration = Duration::from_millis(150);
 
-/// A migrated database and nothing else, and where its owner reaches it; gone with the cluster.
-///
-/// # Errors
-/// Postgres does not start, or a migration fails.
-pub async fn bare_database() -> Result<(Cluster, String), EmbeddedError> {
-    let cluster = tokio::task::spawn_blocking(Cluster::measured).await;
-    let cluster = cluster.map_err(|error| EmbeddedError::Setting(error.to_string()))??;
-    migrate(&cluster).await?;
-    let url = cluster.url("postgres", DATABASE);
-    Ok((cluster, url))
-}
-
 /// The database, created if new, with every migration in it.
 async fn migrate(cluster: &Cluster) -> Result<(), EmbeddedError> {
     let url = cluster.url("postgres", DATABASE);

@@ -1,0 +1,149 @@
+//! The ledger with everything on: checked, numbered, sealed, balances and idempotency kept.
+//!
+//! Between random accounts money moves from one of as many escrows to one of as many employees (`released`);
+//! on a hot account, from one float to one of the employers (`collection_booked`). Both are one posting.
+
+use std::sync::Arc;
+
+use amana_ledger::chart::{Account, BookId, Shortcode};
+use amana_ledger::id::{EscrowRef, IdempotencyKey, PartyId, TransferId};
+use amana_ledger::money::Money;
+pub(crate) use amana_ledger::transfer::Transfer;
+use amana_ledger::{balance, journal, rules};
+use chrono::Duration;
+use sqlx::{Connection, PgPool};
+
+use super::Wire;
+use crate::figure::Scene;
+use crate::ground::{Fault, Ground};
+
+/// What an escrow is given beforehand, minor units: enough for 10,000 million transfers, and half a million
+/// times this is still a sixteenth of what a balance holds.
+const FUNDS: i64 = 1_000_000_000_000;
+/// What a transfer moves.
+const MOVED: i64 = 100;
+/// How much of a batch is paid in at the start.
+const FUNDING_BATCH: usize = 8_192;
+/// One in so many transfers of a sustained run happened before the book heard of it.
+const LATE_ONE_IN: usize = 1_000;
+
+/// The book, its accounts and its connections.
+pub(crate) struct Stand {
+    pub(crate) pool: PgPool,
+    pub(crate) town: Arc<Town>,
+}
+
+/// The accounts.
+pub(crate) struct Town {
+    pub(crate) ground: Ground,
+    pub(crate) book: BookId,
+    till: Shortcode,
+    escrows: Vec<EscrowRef>,
+    people: Vec<PartyId>,
+    late: bool,
+}
+
+impl Town {
+    fn intent(&self) -> rules::Intent {
+        let id = TransferId(self.ground.id());
+        rules::Intent::new(id, &self.book, IdempotencyKey::of(id))
+    }
+
+    fn money(&self, minor: i64) -> Result<Money, Fault> {
+        Ok(Money::new(self.book.asset(), minor)?)
+    }
+
+    /// A transfer between random accounts.
+    pub(crate) fn random(&self) -> Result<Transfer, Fault> {
+        let mut intent = self.intent();
+        if self.late && self.ground.below(LATE_ONE_IN) == 0 {
+            let days = i64::try_from(10 + self.ground.below(30))?;
+            intent = intent.effective_at(self.ground.clock.now() - Duration::days(days));
+        }
+        let escrow = self.escrows[self.ground.below(self.escrows.len())].clone();
+        let person = self.people[self.ground.below(self.people.len())];
+        Ok(rules::released(intent, escrow, person, self.money(MOVED)?, None))
+    }
+
+    /// A transfer from the one float to a random account.
+    fn hot(&self) -> Result<Transfer, Fault> {
+        let person = self.people[self.ground.below(self.people.len())];
+        let owner = Some((person, self.money(MOVED)?));
+        Ok(rules::collection_booked(self.intent(), &self.till, None, owner))
+    }
+
+    /// Any of the accounts that random transfers touch.
+    pub(crate) fn account(&self) -> Account {
+        let at = self.ground.below(self.people.len());
+        if self.ground.below(2) == 0 {
+            Account::Escrow(self.escrows[at].clone())
+        } else {
+            Account::Employee(self.people[at])
+        }
+    }
+}
+
+impl Stand {
+    /// A book with `accounts` accounts, half of them with money to give. Whoever brings time of their own
+    /// (`Ground::spread`) brings late news too.
+    pub(super) async fn raise(pool: PgPool, accounts: usize, ground: &Ground) -> Result<Self, Fault> {
+        let book = BookId::parse("bench:KES")?;
+        let mut conn = pool.acquire().await?;
+        journal::open(&mut conn, ground.clock.as_ref(), &book).await?;
+        let escrows = (0..accounts / 2).map(|_| EscrowRef::mint(ground.rng.as_ref())).collect();
+        let people = (0..accounts / 2).map(|_| PartyId(ground.id())).collect();
+        let till = Shortcode::parse("600111")?;
+        let town = Town { ground: ground.clone(), book, till, escrows, people, late: ground.late };
+        for some in town.escrows.chunks(FUNDING_BATCH) {
+            let fund = |escrow: &EscrowRef| -> Result<Transfer, Fault> {
+                let part = Some((escrow.clone(), town.money(FUNDS)?));
+                Ok(rules::collection_booked(town.intent(), &town.till, part, None))
+            };
+            let batch: Vec<Transfer> = some.iter().map(fund).collect::<Result<_, _>>()?;
+            post(&mut conn, &town, &batch).await?;
+        }
+        Ok(Self { pool, town: Arc::new(town) })
+    }
+
+    pub(super) async fn client(&self, scene: &Scene) -> Result<Client, Fault> {
+        let wire = Wire::of(&self.pool, scene).await?;
+        Ok(Client { town: self.town.clone(), hot: scene.hot, wire })
+    }
+
+    /// Leaves, if the book is sound as far as a moment can tell.
+    pub(super) async fn leave(self) -> Result<(), Fault> {
+        let mut conn = self.pool.acquire().await?;
+        let trial = balance::trial_balance(&mut conn, &self.town.book).await?;
+        drop(conn);
+        self.pool.close().await;
+        if trial.debits == trial.credits { Ok(()) } else { Err("the book does not sum to zero".into()) }
+    }
+}
+
+/// A client of the ledger.
+pub(crate) struct Client {
+    town: Arc<Town>,
+    hot: bool,
+    wire: Wire,
+}
+
+impl Client {
+    pub(super) fn load(&mut self, transfers: usize) -> Result<Vec<Transfer>, Fault> {
+        (0..transfers).map(|_| if self.hot { self.town.hot() } else { self.town.random() }).collect()
+    }
+
+    pub(super) async fn post(&mut self, transfers: Vec<Transfer>) -> Result<(), Fault> {
+        let mut conn = self.wire.get().await?;
+        post(&mut conn, &self.town, &transfers).await
+    }
+}
+
+/// A batch through the door that takes the caller's transaction.
+async fn post(conn: &mut sqlx::PgConnection, town: &Town, batch: &[Transfer]) -> Result<(), Fault> {
+    let mut tx = conn.begin().await?;
+    let answers = journal::post(&mut tx, town.ground.clock.as_ref(), &town.book, batch).await?;
+    if let Some(refused) = answers.into_iter().find_map(Result::err) {
+        return Err(format!("a transfer of the run was refused: {refused}").into());
+    }
+    Ok(tx.commit().await?)
+}
