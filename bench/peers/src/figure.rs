@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Contestant {
-    /// The ledger, everything on.
+    /// The ledger, everything on, through the door for traffic.
     Amana,
+    /// The same through the door that takes the caller's transaction.
+    Door,
     /// One `INSERT` of one row, one commit, into a bare table with the columns and indexes of the journal's.
     Insert,
     /// Binary `COPY` of rows into such a table.
@@ -22,12 +24,14 @@ pub(crate) enum Contestant {
 
 impl Contestant {
     /// All, in the order in which they take turns.
-    pub(crate) const ALL: [Self; 5] = [Self::Amana, Self::Insert, Self::Copy, Self::Rows, Self::Cala];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Amana, Self::Door, Self::Insert, Self::Copy, Self::Rows, Self::Cala];
 
     /// Its name in tables.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Amana => "amana",
+            Self::Door => "amana, own tx",
             Self::Insert => "one-row INSERT",
             Self::Copy => "binary COPY",
             Self::Rows => "row locks",

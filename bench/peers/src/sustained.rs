@@ -1,5 +1,5 @@
-//! A long run: from an empty journal to many millions of postings, plain COPY beside it in turns, then what is
-//! usually asked of such a journal.
+//! A long run: from an empty journal to many millions of postings, plain COPY beside it in turns, then what
+//! is usually asked of such a journal.
 //!
 //! The book lives through ninety days in these minutes (`Ground::spread`), and one transfer in a thousand is
 //! heard of ten to forty days late; otherwise "as of last month" would have an easy answer.

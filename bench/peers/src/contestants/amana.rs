@@ -1,4 +1,5 @@
-//! The ledger with everything on: checked, numbered, sealed, balances and idempotency kept.
+//! The ledger with everything on: checked, numbered, sealed, balances and idempotency kept. Through the door
+//! for traffic, which batches what queued; or through the one that takes the caller's own transaction.
 //!
 //! Between random accounts money moves from one of as many escrows to one of as many employees (`released`);
 //! on a hot account, from one float to one of the employers (`collection_booked`). Both are one posting.
@@ -8,10 +9,14 @@ use std::sync::Arc;
 use amana_ledger::chart::{Account, BookId, Shortcode};
 use amana_ledger::id::{EscrowRef, IdempotencyKey, PartyId, TransferId};
 use amana_ledger::money::Money;
+use amana_ledger::poster::{Nothing, Poster};
+use amana_ledger::transfer::Rejection;
 pub(crate) use amana_ledger::transfer::Transfer;
 use amana_ledger::{balance, journal, rules};
 use chrono::Duration;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgPool};
+use tokio::task::JoinHandle;
 
 use super::Wire;
 use crate::figure::Scene;
@@ -31,6 +36,8 @@ const LATE_ONE_IN: usize = 1_000;
 pub(crate) struct Stand {
     pub(crate) pool: PgPool,
     pub(crate) town: Arc<Town>,
+    /// The door for traffic, and the task behind it; none where callers bring transactions.
+    poster: Option<(Poster, JoinHandle<()>)>,
 }
 
 /// The accounts.
@@ -86,7 +93,12 @@ impl Town {
 impl Stand {
     /// A book with `accounts` accounts, half of them with money to give. Whoever brings time of their own
     /// (`Ground::spread`) brings late news too.
-    pub(super) async fn raise(pool: PgPool, accounts: usize, ground: &Ground) -> Result<Self, Fault> {
+    pub(super) async fn raise(
+        pool: PgPool,
+        accounts: usize,
+        ground: &Ground,
+        options: Option<PgConnectOptions>,
+    ) -> Result<Self, Fault> {
         let book = BookId::parse("bench:KES")?;
         let mut conn = pool.acquire().await?;
         journal::open(&mut conn, ground.clock.as_ref(), &book).await?;
@@ -102,16 +114,25 @@ impl Stand {
             let batch: Vec<Transfer> = some.iter().map(fund).collect::<Result<_, _>>()?;
             post(&mut conn, &town, &batch).await?;
         }
-        Ok(Self { pool, town: Arc::new(town) })
+        let open = |options| Poster::open(&options, ground.clock.clone(), &town.book, Nothing);
+        let poster = options.map(open);
+        Ok(Self { pool, town: Arc::new(town), poster })
     }
 
     pub(super) async fn client(&self, scene: &Scene) -> Result<Client, Fault> {
-        let wire = Wire::of(&self.pool, scene).await?;
-        Ok(Client { town: self.town.clone(), hot: scene.hot, wire })
+        let door = match &self.poster {
+            Some((poster, _)) => Door::Traffic(poster.clone()),
+            None => Door::Own(Wire::of(&self.pool, scene).await?),
+        };
+        Ok(Client { town: self.town.clone(), hot: scene.hot, door })
     }
 
     /// Leaves, if the book is sound as far as a moment can tell.
     pub(super) async fn leave(self) -> Result<(), Fault> {
+        if let Some((poster, owner)) = self.poster {
+            drop(poster);
+            owner.await?;
+        }
         let mut conn = self.pool.acquire().await?;
         let trial = balance::trial_balance(&mut conn, &self.town.book).await?;
         drop(conn);
@@ -124,7 +145,12 @@ impl Stand {
 pub(crate) struct Client {
     town: Arc<Town>,
     hot: bool,
-    wire: Wire,
+    door: Door,
+}
+
+enum Door {
+    Traffic(Poster),
+    Own(Wire),
 }
 
 impl Client {
@@ -133,17 +159,23 @@ impl Client {
     }
 
     pub(super) async fn post(&mut self, transfers: Vec<Transfer>) -> Result<(), Fault> {
-        let mut conn = self.wire.get().await?;
-        post(&mut conn, &self.town, &transfers).await
+        match &mut self.door {
+            Door::Traffic(poster) => landed(poster.post_all(transfers).await?),
+            Door::Own(wire) => post(&mut *wire.get().await?, &self.town, &transfers).await,
+        }
     }
+}
+
+/// Nothing of a run is refused, or it would be quicker than it is.
+fn landed<T>(answers: Vec<Result<T, Rejection>>) -> Result<(), Fault> {
+    let refused = answers.into_iter().find_map(Result::err);
+    refused.map_or(Ok(()), |refused| Err(format!("a transfer of the run was refused: {refused}").into()))
 }
 
 /// A batch through the door that takes the caller's transaction.
 async fn post(conn: &mut sqlx::PgConnection, town: &Town, batch: &[Transfer]) -> Result<(), Fault> {
     let mut tx = conn.begin().await?;
     let answers = journal::post(&mut tx, town.ground.clock.as_ref(), &town.book, batch).await?;
-    if let Some(refused) = answers.into_iter().find_map(Result::err) {
-        return Err(format!("a transfer of the run was refused: {refused}").into());
-    }
+    landed(answers)?;
     Ok(tx.commit().await?)
 }

@@ -75,7 +75,10 @@ impl Stand {
         let url = cluster.make(mould).await?;
         let accounts = usize::try_from(accounts)?;
         let kind = match contestant {
-            Contestant::Amana => Kind::Amana(amana::Stand::raise(pool(&url).await?, accounts, ground).await?),
+            Contestant::Amana | Contestant::Door => {
+                let options = (contestant == Contestant::Amana).then(|| url.parse()).transpose()?;
+                Kind::Amana(amana::Stand::raise(pool(&url).await?, accounts, ground, options).await?)
+            }
             Contestant::Insert | Contestant::Copy => {
                 Kind::Bare(bare::Stand::raise(pool(&url).await?, accounts, ground).await?)
             }

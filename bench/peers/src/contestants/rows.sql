@@ -1,6 +1,6 @@
--- The usual way, in the manner of pgledger: balances in rows, locked and updated by a function, with the history
--- of each account beside. Kinder than its model where that is cheap: numbers and uuids instead of texts, no
--- metadata, and all locks of a call taken by one statement.
+-- The usual way, in the manner of pgledger: balances in rows, locked and updated by a function, with the
+-- history of each account beside. Kinder than its model where that is cheap: numbers and uuids instead of
+-- texts, no metadata, and all locks of a call taken by one statement.
 create schema bench;
 
 create table bench.account (

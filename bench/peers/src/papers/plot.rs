@@ -1,6 +1,6 @@
 //! Two kinds of plot as SVG: bars on a logarithmic scale, lines on a plain one.
 //!
-//! Ours, and not a library's: it is a hundred lines, and a drawing crate brings fonts, colours and floats along.
+//! Ours, and not a library's: it is a hundred lines, and a drawing crate brings fonts, colours and floats.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ const RIGHT: u64 = 20;
 const TOP: u64 = 76;
 const BOTTOM: u64 = 340;
 /// Told apart by the colour-blind too (Okabe and Ito 2008).
-const COLOURS: [&str; 5] = ["#0072b2", "#999999", "#e69f00", "#cc79a7", "#009e73"];
+const COLOURS: [&str; 6] = ["#0072b2", "#56b4e9", "#999999", "#e69f00", "#cc79a7", "#009e73"];
 
 /// A named row of points.
 pub(super) struct Series {
@@ -47,11 +47,10 @@ pub(super) fn bars(title: &str, groups: &[String], series: &[Series]) -> Option<
             let (y, colour) = (BOTTOM - tall, COLOURS[at % COLOURS.len()]);
             let _ = writeln!(
                 svg,
-                r#"<rect x="{x}" y="{y}" width="{}" height="{tall}" fill="{colour}"><title>{}: {}</title></rect>"#,
-                wide - 2,
-                series.name,
-                grouped(*value)
+                r#"<rect x="{x}" y="{y}" width="{}" height="{tall}" fill="{colour}">"#,
+                wide - 2
             );
+            let _ = writeln!(svg, "<title>{}: {}</title></rect>", series.name, grouped(*value));
         }
     }
     Some(svg + "</svg>\n")
@@ -90,8 +89,9 @@ pub(super) fn lines(title: &str, series: &[Series]) -> Option<String> {
 fn begin(title: &str, series: &[&Series]) -> String {
     let [width, height] = SIZE;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
-         font-size=\"13\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+         font-family=\"sans-serif\" font-size=\"13\">\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
     );
     text(&mut svg, [LEFT, 24], "start", title);
     let mut x = LEFT;
