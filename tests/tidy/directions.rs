@@ -7,7 +7,7 @@ use crate::tree::Tree;
 use crate::{caught, none};
 
 /// A crate's folder and the crates of ours it may depend on (tests aside).
-const CRATES: [(&str, &[&str]); 7] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("ledger", &[]),
     ("adapters", &["amana-ledger"]),
     ("gateway", &["amana-adapters", "amana-ledger", "amana-localnet"]),
