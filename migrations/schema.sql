@@ -112,7 +112,7 @@ grant select on chain.event to amana_reader;
 create table chain.intent (
     id uuid not null,
     key text not null,
-    escrow text not null,
+    escrow text,
     no integer not null,
     op jsonb not null,
     status text not null default 'open'::text,
@@ -122,12 +122,16 @@ create table chain.intent (
     tries integer not null default 0,
     lease_until timestamp with time zone,
     done_at timestamp with time zone,
+    book text,
     constraint intent_key_key UNIQUE (key),
     constraint intent_order UNIQUE (escrow, no),
     constraint intent_pkey PRIMARY KEY (id),
     constraint intent_escrow_fkey FOREIGN KEY (escrow) REFERENCES flow.escrow(reference),
+    constraint intent_about CHECK (((escrow IS NULL) <> (book IS NULL))),
     constraint intent_status CHECK ((status = ANY (ARRAY['open'::text, 'done'::text, 'refused'::text])))
 );
+CREATE INDEX intent_book ON chain.intent USING btree (book, created_at) WHERE (book IS NOT NULL);
+CREATE UNIQUE INDEX intent_one_anchor ON chain.intent USING btree (book) WHERE (status = 'open'::text);
 CREATE INDEX intent_open ON chain.intent USING btree (due_at) WHERE (status = 'open'::text);
 grant insert, select, update on chain.intent to amana_app;
 grant select on chain.intent to amana_reader;
@@ -336,6 +340,7 @@ create table ledger.anchor (
     root bytea not null,
     contract text not null,
     tx_hash text not null,
+    envelope text,
     constraint anchor_pkey PRIMARY KEY (book, size),
     constraint anchor_of_checkpoint FOREIGN KEY (book, size, root) REFERENCES ledger.checkpoint(book, size, root),
     constraint anchor_shape CHECK (((ledger > 0) AND (contract <> ''::text) AND (tx_hash <> ''::text)))

@@ -64,6 +64,8 @@ enum Role {
         /// The issuer's key, as published; without it the file's own is taken.
         #[arg(long)]
         key: Option<String>,
+        #[command(flatten)]
+        chain: verify::Chain,
     },
     /// Makes all balances anew from the journal and compares them; exits 1 if one differs.
     Rebuild(rebuild::Order),
@@ -123,10 +125,10 @@ async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> 
             let db = Db::connect(config::database_url(&environment)?.expose(), 1).await?;
             say(&bundle::write(&db, &SystemClock, secret, &order).await?);
         }
-        Role::Verify { file, key } => {
-            let verdict = verify::check(&file, key.as_deref())?;
-            say(&verify::told(&verdict, key.is_some()));
-            return Ok(if verdict.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        Role::Verify { file, key, chain } => {
+            let (text, good) = verify::look(&file, key.as_deref(), &chain)?;
+            say(&text);
+            return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Role::Rebuild(order) => {
             let db = Db::connect(config::database_url(&environment)?.expose(), 2).await?;

@@ -1,5 +1,6 @@
 //! Money stories: one a file, each played to its end and audited there.
 
+mod anchors;
 mod deposits;
 mod months;
 mod payouts;

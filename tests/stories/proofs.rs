@@ -29,7 +29,8 @@ async fn sealed(world: &World) {
     let (size, root) = seal::unanchored(&mut tx, book).await.unwrap().unwrap();
     let contract = "CAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAD2KM".to_owned();
     let at = world.clock.now();
-    let anchor = Anchor { size, root: Hex(root), contract, tx_hash: "ab".repeat(32), ledger: 77, at };
+    let (root, tx_hash) = (Hex(root), "ab".repeat(32));
+    let anchor = Anchor { size, root, contract, tx_hash, ledger: 77, at, envelope: None };
     seal::anchored(&mut tx, book, &anchor).await.unwrap();
     tx.commit().await.unwrap();
 }

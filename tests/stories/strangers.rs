@@ -52,7 +52,7 @@ fn with_operator(world: &World, operator: Keypair) -> App {
 }
 
 /// Somebody calls the contract, and not through the flows. Gives the transaction's hash.
-async fn on_chain(world: &World, op: ChainOp) -> String {
+pub(crate) async fn on_chain(world: &World, op: ChainOp) -> String {
     let channel = &world.app.channels[0];
     let sequence = world.app.chain.sequence(&channel.address()).await.unwrap().unwrap();
     let Outcome::Done(built) = world.app.chain.build(&op, channel, sequence + 1).await else {

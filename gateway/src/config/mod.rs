@@ -12,7 +12,6 @@ use std::str::FromStr;
 
 use amana_adapters::stellar::Keypair;
 use amana_ledger::chart::{BookId, Shortcode};
-use chrono::TimeDelta;
 
 mod value;
 mod variables;
@@ -110,8 +109,8 @@ pub struct Stellar {
     pub token: String,
     /// The contract that keeps the book's checkpoints (C…); none, and none is anchored.
     pub anchor: Option<String>,
-    /// How long at least between two anchors.
-    pub anchor_every: TimeDelta,
+    /// Minutes from one anchor to the next.
+    pub anchor_every_min: NonZeroU32,
     /// Signs deposits, vault, burns and checkpoints.
     pub operator: Keypair,
     /// Signs for employers without a key of their own.
@@ -384,7 +383,7 @@ impl<'a> Reader<'a> {
         let contract = self.get("AMANA_STELLAR_CONTRACT", value::contract);
         let token = self.get("AMANA_STELLAR_TOKEN", value::contract);
         let anchor = self.optional("AMANA_STELLAR_ANCHOR_CONTRACT_ID", value::contract);
-        let anchor_every = self.get("AMANA_ANCHOR_EVERY", value::period);
+        let anchor_every_min = self.get("AMANA_ANCHOR_EVERY", parsed);
         let operator = self.get("AMANA_STELLAR_OPERATOR_SECRET", value::signer);
         let delegate = self.get("AMANA_STELLAR_DELEGATE_SECRET", value::signer);
         let channels = self.get("AMANA_STELLAR_CHANNEL_SECRETS", signers);
@@ -396,7 +395,7 @@ impl<'a> Reader<'a> {
             contract: contract?,
             token: token?,
             anchor: anchor?,
-            anchor_every: anchor_every?,
+            anchor_every_min: anchor_every_min?,
             operator: operator?,
             delegate: delegate?,
             channels: channels?,

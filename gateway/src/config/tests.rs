@@ -43,7 +43,7 @@ fn a_whole_environment_is_read_with_defaults() {
     assert_eq!(config.mpesa.shortcode.to_string(), "600111");
     assert_eq!(config.mpesa.verify, Verify::Off);
     assert_eq!(config.stellar.channels.len(), 1);
-    assert_eq!((config.stellar.anchor, config.stellar.anchor_every.num_minutes()), (None, 15));
+    assert_eq!((config.stellar.anchor, config.stellar.anchor_every_min.get()), (None, 15));
 }
 
 #[test]

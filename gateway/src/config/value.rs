@@ -10,7 +10,6 @@ use super::Secret;
 use amana_adapters::mpesa;
 use amana_adapters::stellar::Keypair;
 use amana_ledger::money::{Asset, Money};
-use chrono::TimeDelta;
 
 /// 32 secret bytes: those under which data keys are wrapped, or those that sign.
 #[derive(Clone, Copy)]
@@ -138,16 +137,6 @@ pub(super) fn contract(text: &str) -> Result<String, String> {
     }
 }
 
-/// A time of at least a second: `90s`, `15m`, `6h`.
-pub(super) fn period(text: &str) -> Result<TimeDelta, String> {
-    let units = [('s', 1), ('m', 60), ('h', 3_600)];
-    let seconds = units.iter().find_map(|(letter, seconds)| {
-        let number: u32 = text.strip_suffix(*letter)?.parse().ok()?;
-        TimeDelta::try_seconds(i64::from(number) * seconds).filter(|_| number > 0)
-    });
-    seconds.ok_or_else(|| "is not a time such as 90s, 15m or 6h".to_owned())
-}
-
 /// A secret that has to resist guessing.
 pub(super) fn token(text: &str) -> Result<Secret, String> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
@@ -182,16 +171,6 @@ mod tests {
         assert!(url("rail.example").is_err());
         assert!(url("http://").is_err());
         assert!(url("http:///path").is_err());
-    }
-
-    #[test]
-    fn a_period_is_a_number_and_its_unit() {
-        assert_eq!(period("90s").unwrap().num_seconds(), 90);
-        assert_eq!(period("15m").unwrap().num_seconds(), 900);
-        assert_eq!(period("6h").unwrap().num_seconds(), 21_600);
-        for text in ["", "m", "0m", "15", "-1s", "1.5h", "15 m", "99999999999s"] {
-            assert!(period(text).is_err(), "{text}");
-        }
     }
 
     #[test]

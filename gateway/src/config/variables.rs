@@ -139,8 +139,9 @@ pub static VARIABLES: &[Variable] = &[
     ),
     plain(
         "AMANA_ANCHOR_EVERY",
-        Default("15m"),
-        "how often the newest checkpoint is anchored, at most: 90s, 15m, 6h",
+        Default("15"),
+        "minutes from one anchor to the next, if there is a new checkpoint; the close of a period makes one \
+         at once",
     ),
     secret("AMANA_STELLAR_OPERATOR_SECRET", Required, "signs deposits, vault, burns and checkpoints (S…)"),
     secret("AMANA_STELLAR_DELEGATE_SECRET", Required, "signs for employers without a key of their own (S…)"),

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Invariant: signed bytes and their hash are committed before the first send; a new attempt is built only
-//! after the old one can never be applied. A wish about an escrow waits for that escrow's earlier ones.
+//! after the old one can never be applied. A wish about an escrow waits for that escrow's earlier ones;
+//! of a book's checkpoints one is under way at a time.
 //! Absent: what the chain did. `index` reads that from the chain itself and posts it.
 
 use amana_adapters::port::Outcome;
@@ -199,7 +200,11 @@ async fn refused(app: &App, intent: &Intent, op: &ChainOp, (code, reason): (&str
     let mut tx = app.db.begin().await?;
     rows::end(&mut tx, intent.id, "refused", Some(&why), now).await?;
     let body = json!({ "wish": intent.key, "code": code });
-    emit(&mut tx, app, super::WORKER, (&format!("escrow/{}", intent.escrow), "chain.refused"), body).await?;
+    let subject = match (&intent.escrow, &intent.book) {
+        (Some(escrow), _) => format!("escrow/{escrow}"),
+        (None, book) => format!("book/{}", book.as_deref().unwrap_or_default()),
+    };
+    emit(&mut tx, app, super::WORKER, (&subject, "chain.refused"), body).await?;
     Ok(tx.commit().await?)
 }
 

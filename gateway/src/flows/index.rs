@@ -10,7 +10,7 @@ use amana_adapters::stellar::{ChainEvent, Cursor, Effect, Heard};
 use amana_ledger::chart::BookId;
 use amana_ledger::id::{EscrowRef, TransferId};
 use amana_ledger::money::Money;
-use amana_ledger::rules;
+use amana_ledger::{Constraint, Fault as LedgerFault, rules, seal};
 use serde_json::json;
 
 use super::escrow::{Event as EscrowEvent, State as Escrow, Terms};
@@ -133,6 +133,9 @@ async fn set_aside(app: &App, event: &ChainEvent, why: &str) -> Result<()> {
 async fn apply(tx: &mut Tx, app: &App, event: &ChainEvent) -> Result<()> {
     let Some(reference) = store(tx, event, None).await? else { return Ok(()) };
     let (kind, key, _) = about(&event.what);
+    if let Effect::Anchored { book, size, root } = &event.what {
+        return anchored(tx, app, event, (book, *size, *root)).await;
+    }
     let Some(reference) = reference else {
         // The token's own mints and burns always come so, and count for the supply. An escrow that somebody
         // else made through our contract is recorded and reported, never posted.
@@ -148,6 +151,36 @@ async fn apply(tx: &mut Tx, app: &App, event: &ChainEvent) -> Result<()> {
         rows::posted(tx, (&event.tx_hash, event.index), transfer).await?;
     }
     Ok(())
+}
+
+/// Writes down where the chain keeps a checkpoint of our book, with the bytes we signed. One that we never
+/// made is a past that was written anew, here or there: a person has to see it.
+async fn anchored(
+    tx: &mut Tx,
+    app: &App,
+    event: &ChainEvent,
+    (book, size, root): (&str, i64, [u8; 32]),
+) -> Result<()> {
+    let (ours, contract) = (&app.config.book, app.chain.network().anchor.clone());
+    if book != ours.as_str() {
+        return Ok(());
+    }
+    let anchor = seal::Anchor {
+        size: u64::try_from(size).unwrap_or(0),
+        root: seal::Hex(root),
+        contract: contract.unwrap_or_default(),
+        tx_hash: event.tx_hash.clone(),
+        ledger: u64::from(event.ledger),
+        at: event.closed_at,
+        envelope: rows::envelope(tx, &event.tx_hash).await?,
+    };
+    match seal::anchored(tx, ours, &anchor).await {
+        Err(LedgerFault::Refused(Constraint::BadSeal)) => {
+            let why = format!("the chain has a checkpoint of {size} batches that is none of ours");
+            Err(Refusal::new(Code::WrongState, why).into())
+        }
+        done => Ok(done?),
+    }
 }
 
 /// Posts what an effect on an escrow of ours means, and lets the flows go on.

@@ -78,6 +78,7 @@ pub(super) const RIGHTS: &[(&str, &str, Who)] = &[
     ("GET",   "/v1/books/{book}/checkpoint",            Anyone),
     ("GET",   "/v1/books/{book}/proofs/{transfer}",     STAFF),
     ("GET",   "/v1/me/liability-proof",                 ALL),
+    ("GET",   "/v1/books/{book}/anchors",               Anyone),
     ("POST",  "/v1/floats:capital-in",                  MONEY),
     ("POST",  "/v1/floats:move",                        MONEY),
     ("POST",  "/v1/payouts/{reference}:retry",          Roles(&[Operator, Finance, Admin])),

@@ -150,7 +150,7 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
         all.push(Failure {
             id: wish.id,
             kind: "chain",
-            subject: wish.escrow,
+            subject: wish.about,
             what: wish.key,
             reason: wish.reason,
             since: wish.since,

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
+use amana_adapters::stellar::anchor::{Claim, Flaw, witness};
 use amana_ledger::chart::BookId;
 use amana_ledger::seal::note::Key;
 use amana_ledger::verify::{Failure, Verified, verify};
@@ -28,6 +29,26 @@ pub enum NoVerdict {
     Key,
 }
 
+/// Checks the file, and the newest anchor's envelope if the reader told whose it is: what was found, for
+/// people, and whether it is right.
+///
+/// # Errors
+/// [`NoVerdict`] if it cannot be looked at.
+pub fn look(path: &Path, key: Option<&str>, chain: &Chain) -> Result<(String, bool), NoVerdict> {
+    let verdict = check(path, key)?;
+    let text = told(&verdict, key.is_some());
+    Ok(match verdict.as_ref().map(|verified| witnessed(verified, chain)) {
+        Err(_) => (text, false),
+        Ok(Ok(false)) => (text, true),
+        Ok(Ok(true)) => (text + SIGNED, true),
+        Ok(Err(flaw)) => (format!("NOT verified. The newest anchor: {flaw}\n"), false),
+    })
+}
+
+/// What an envelope adds.
+const SIGNED: &str =
+    "\nThe operator signed the newest anchor, for this contract and network: they cannot deny it.\n";
+
 /// Checks the file. The inner error is the verdict that it is wrong.
 ///
 /// # Errors
@@ -37,6 +58,45 @@ pub fn check(path: &Path, key: Option<&str>) -> Result<Result<Verified, Failure>
     let file = File::open(path);
     let file = file.map_err(|error| NoVerdict::File { path: path.display().to_string(), error })?;
     Ok(verify(BufReader::with_capacity(1 << 20, file), key.as_ref()))
+}
+
+/// What a reader knows of the chain, and not from the file.
+#[derive(Debug, clap::Args)]
+pub struct Chain {
+    /// The operator's Stellar address, as published: then the newest anchor's envelope is checked too.
+    #[arg(long, value_name = "G…", requires = "contract")]
+    pub operator: Option<String>,
+    /// The anchor contract, as published.
+    #[arg(long, value_name = "C…", requires = "operator")]
+    pub contract: Option<String>,
+    /// The network.
+    #[arg(long, value_name = "PASSPHRASE", default_value = "Public Global Stellar Network ; September 2015")]
+    pub network: String,
+}
+
+/// Whether the newest anchor's envelope shows that the operator said it, if a reader told who that is and
+/// there is an anchor. This is the one thing about the chain that a file can prove.
+///
+/// # Errors
+/// The first flaw found.
+pub fn witnessed(verified: &Verified, chain: &Chain) -> Result<bool, Flaw> {
+    let (Some(operator), Some(contract), Some(anchor)) =
+        (&chain.operator, &chain.contract, &verified.anchors.1)
+    else {
+        return Ok(false);
+    };
+    let none = || Flaw::Unreadable("there is none".to_owned());
+    let size = i64::try_from(anchor.size).map_err(|_| Flaw::Claim("the size".to_owned()))?;
+    let claim = Claim {
+        passphrase: &chain.network,
+        contract,
+        operator,
+        tx_hash: &anchor.tx_hash,
+        book: verified.book.as_str(),
+        size,
+        root: &anchor.root.0,
+    };
+    witness(anchor.envelope.as_deref().ok_or_else(none)?, &claim).map(|()| true)
 }
 
 /// What was found, for people.

@@ -17,6 +17,7 @@ use crate::error::{Error, Fault, Result};
 use crate::flows::store::chain as store;
 use crate::flows::{chain, float, index};
 
+pub mod anchor;
 pub mod judge;
 pub mod say;
 pub mod seal;
@@ -66,7 +67,8 @@ pub async fn run_until_idle(app: &App) -> Result<()> {
         let carried = chain::step(app).await?;
         let read = index::read_page(app).await?;
         let said = say::next(app).await?;
-        if !(judged || carried || read || said) {
+        let anchored = anchor::next(app).await?;
+        if !(judged || carried || read || said || anchored) {
             return Ok(());
         }
     }
@@ -85,6 +87,7 @@ pub fn spawn(app: &Arc<App>) -> Worker {
     let mut loops = JoinSet::new();
     loops.spawn(keep_on("judge", app.clone(), told.clone(), |app| async move { judge::next(&app).await }));
     loops.spawn(keep_on("say", app.clone(), told.clone(), |app| async move { say::next(&app).await }));
+    loops.spawn(keep_on("anchor", app.clone(), told.clone(), |app| async move { anchor::next(&app).await }));
     // One a channel: an account carries one open transaction at a time. None where another host's escrow
     // service, an `amana` on the same database that has the keys, carries out what is wished here.
     let carriers = if app.config.stellar.service_url.is_some() { 0 } else { app.channels.len().max(1) };

@@ -143,7 +143,28 @@ pub async fn unanchored(conn: &mut PgConnection, book: &BookId) -> Result<Option
 /// # Errors
 /// [`Fault`] when the database fails.
 pub async fn newest_anchor(conn: &mut PgConnection, book: &BookId) -> Result<Option<Anchor>, Fault> {
-    store::newest_anchor(conn, book).await
+    Ok(store::newest_anchors(conn, book, None, 1).await?.pop())
+}
+
+/// Where the chain keeps the book's checkpoints of less than a size, the newest first.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn anchors(
+    conn: &mut PgConnection,
+    book: &BookId,
+    before: Option<u64>,
+    limit: i64,
+) -> Result<Vec<Anchor>, Fault> {
+    store::newest_anchors(conn, book, before, limit).await
+}
+
+/// Whether a period was closed, and the checkpoint after it is not on the chain.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn is_close_unanchored(conn: &mut PgConnection, book: &BookId) -> Result<bool, Fault> {
+    store::is_close_unanchored(conn, book).await
 }
 
 /// Writes down where the chain keeps a checkpoint; once, however often it is said.

@@ -20,7 +20,10 @@ pub(crate) mod sound;
 pub mod tree;
 
 pub use crate::verify::inclusion::{Grown, Included};
-pub use crate::verify::line::Anchor;
+pub use crate::verify::line::{Anchor, Hex};
 pub use bundle::{Unwritten, bundle};
-pub use log::{anchored, checkpoint, grown, included, is_closed_since, newest, newest_anchor, unanchored};
+pub use log::{
+    anchored, anchors, checkpoint, grown, included, is_close_unanchored, is_closed_since, newest,
+    newest_anchor, unanchored,
+};
 pub use owed::{Inside, inside, liabilities};

@@ -235,8 +235,8 @@ pub(crate) async fn unanchored(conn: &mut PgConnection, book: &BookId) -> Result
 /// Writes down where the chain keeps a checkpoint. One that is written already is done.
 pub(crate) async fn anchored(conn: &mut PgConnection, book: &BookId, anchor: &Anchor) -> Result<(), Fault> {
     sqlx::query!(
-        "insert into ledger.anchor (book, size, root, contract, tx_hash, ledger, at)
-         select book, $2, $3, $4, $5, $6, $7 from ledger.book where name = $1
+        "insert into ledger.anchor (book, size, root, contract, tx_hash, ledger, at, envelope)
+         select book, $2, $3, $4, $5, $6, $7, $8 from ledger.book where name = $1
          on conflict do nothing",
         book.as_str(),
         big(anchor.size)?,
@@ -244,7 +244,8 @@ pub(crate) async fn anchored(conn: &mut PgConnection, book: &BookId, anchor: &An
         anchor.contract,
         anchor.tx_hash,
         big(anchor.ledger)?,
-        anchor.at
+        anchor.at,
+        anchor.envelope
     )
     .execute(conn)
     .await?;
@@ -259,15 +260,16 @@ struct AnchorRow {
     tx_hash: String,
     ledger: i64,
     at: DateTime<Utc>,
+    envelope: Option<String>,
 }
 
 impl TryFrom<AnchorRow> for Anchor {
     type Error = Fault;
 
     fn try_from(row: AnchorRow) -> Result<Self, Fault> {
-        let AnchorRow { size, root, contract, tx_hash, ledger, at } = row;
+        let AnchorRow { size, root, contract, tx_hash, ledger, at, envelope } = row;
         let (size, ledger) = (small(size)?, small(ledger)?);
-        Ok(Self { size, root: Hex(hash(&root)?), contract, tx_hash, ledger, at })
+        Ok(Self { size, root: Hex(hash(&root)?), contract, tx_hash, ledger, at, envelope })
     }
 }
 
@@ -279,7 +281,7 @@ pub(crate) async fn anchors(
 ) -> Result<Vec<Anchor>, Fault> {
     let rows = sqlx::query_as!(
         AnchorRow,
-        "select size, root, contract, tx_hash, ledger, at from ledger.anchor
+        "select size, root, contract, tx_hash, ledger, at, envelope from ledger.anchor
          where book = $1 and size between $2 and $3 order by size",
         book,
         big(*sizes.start())?,
@@ -290,18 +292,43 @@ pub(crate) async fn anchors(
     rows.into_iter().map(Anchor::try_from).collect()
 }
 
-/// The newest anchor.
-pub(crate) async fn newest_anchor(conn: &mut PgConnection, book: &BookId) -> Result<Option<Anchor>, Fault> {
-    let row = sqlx::query_as!(
+/// The anchors of less than a size, the newest first.
+pub(crate) async fn newest_anchors(
+    conn: &mut PgConnection,
+    book: &BookId,
+    before: Option<u64>,
+    limit: i64,
+) -> Result<Vec<Anchor>, Fault> {
+    let rows = sqlx::query_as!(
         AnchorRow,
-        "select a.size, a.root, a.contract, a.tx_hash, a.ledger, a.at
+        "select a.size, a.root, a.contract, a.tx_hash, a.ledger, a.at, a.envelope
          from ledger.book k join ledger.anchor a on a.book = k.book
-         where k.name = $1 order by a.size desc limit 1",
+         where k.name = $1 and a.size < $2 order by a.size desc limit $3",
+        book.as_str(),
+        before.map_or(Ok(i64::MAX), big)?,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Anchor::try_from).collect()
+}
+
+/// Whether the newest close of a period is in a checkpoint and in no anchor.
+pub(crate) async fn is_close_unanchored(conn: &mut PgConnection, book: &BookId) -> Result<bool, Fault> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (
+               select from ledger.book k
+               cross join lateral (
+                   select batch from ledger.close where book = k.book order by batch desc limit 1
+               ) c
+               where k.name = $1
+                 and exists (select from ledger.checkpoint where book = k.book and size >= c.batch)
+                 and not exists (select from ledger.anchor where book = k.book and size >= c.batch)
+           ) as "is!""#,
         book.as_str()
     )
-    .fetch_optional(conn)
-    .await?;
-    row.map(Anchor::try_from).transpose()
+    .fetch_one(conn)
+    .await?)
 }
 
 /// Batches with a number above `after` and not above `to`, and their predecessors' roots.

@@ -232,6 +232,10 @@ pub struct Anchor {
     pub ledger: u64,
     /// When that was.
     pub at: DateTime<Utc>,
+    /// The signed bytes that wrote it down, base64: whoever knows the chain's formats and the operator's
+    /// address can check them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<String>,
 }
 
 /// A leaf of the tree of liabilities, in the order of the hashes.

@@ -188,6 +188,7 @@ async fn a_past_written_anew_is_found_by_its_anchor() {
         tx_hash: "ab".to_owned(),
         ledger: 9,
         at: ground.clock.now(),
+        envelope: Some("AAAA".to_owned()),
     };
     let other = Anchor { root: Hex([9; 32]), ..anchor.clone() };
     let refusal = seal::anchored(&mut conn, &ground.book, &other).await.unwrap_err();

@@ -1,6 +1,7 @@
 //! Rows of the schema `chain`: wishes, attempts, what the chain said.
 
 use amana_adapters::stellar::ChainOp;
+use amana_ledger::chart::BookId;
 use amana_ledger::id::{EscrowRef, TransferId, uuid_v7};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -30,6 +31,42 @@ pub async fn wish(tx: &mut Tx, app: &App, escrow: &EscrowRef, key: &str, op: &Ch
     Ok(())
 }
 
+/// Queues the wish to write down a checkpoint of a book, unless one of the book's is open already, or this
+/// one was wished for before.
+///
+/// # Errors
+/// The database's.
+pub async fn wish_anchor(
+    tx: &mut Tx,
+    app: &App,
+    (book, key): (&BookId, &str),
+    op: &ChainOp,
+) -> Result<bool, Fault> {
+    let done = sqlx::query!(
+        "insert into chain.intent (id, key, book, no, op, created_at, due_at)
+         values ($1, $2, $3, 0, $4, $5, $5)
+         on conflict do nothing",
+        uuid_v7(&*app.clock, &*app.rng),
+        key,
+        book.as_str(),
+        serde_json::to_value(op)?,
+        app.clock.now()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// When a checkpoint of a book was last wished onto the chain.
+///
+/// # Errors
+/// The database's.
+pub async fn last_anchor(tx: &mut Tx, book: &BookId) -> Result<Option<DateTime<Utc>>, Fault> {
+    Ok(sqlx::query_scalar!("select max(created_at) from chain.intent where book = $1", book.as_str())
+        .fetch_one(&mut **tx)
+        .await?)
+}
+
 /// A wish under way.
 #[derive(Debug, Clone)]
 pub struct Intent {
@@ -37,8 +74,10 @@ pub struct Intent {
     pub id: Uuid,
     /// Its business key.
     pub key: String,
-    /// The escrow it is about.
-    pub escrow: String,
+    /// The escrow it is about, unless it is a book's checkpoint.
+    pub escrow: Option<String>,
+    /// The book whose checkpoint is to be written down, unless it is about an escrow.
+    pub book: Option<String>,
     /// What is wished.
     pub op: serde_json::Value,
     /// How often it was tried without an end.
@@ -66,7 +105,7 @@ pub async fn lease(
                and ($3 or exists (select 1 from chain.attempt a
                                   where a.intent = i.id and a.status = 'open'))
              order by i.due_at limit 1 for update skip locked)
-         returning id, key, escrow, op, tries",
+         returning id, key, escrow, book, op, tries",
         now,
         until,
         free
@@ -219,6 +258,16 @@ pub async fn store_attempt(
 pub async fn count_send(tx: &mut Tx, hash: &str) -> Result<(), Fault> {
     sqlx::query!("update chain.attempt set sent = sent + 1 where hash = $1", hash).execute(&mut **tx).await?;
     Ok(())
+}
+
+/// The signed bytes of the transaction with this hash, if it was ours.
+///
+/// # Errors
+/// The database's.
+pub async fn envelope(tx: &mut Tx, hash: &str) -> Result<Option<String>, Fault> {
+    Ok(sqlx::query_scalar!("select envelope from chain.attempt where hash = $1", hash)
+        .fetch_optional(&mut **tx)
+        .await?)
 }
 
 /// How an attempt ended.

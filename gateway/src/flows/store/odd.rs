@@ -81,8 +81,8 @@ pub struct Refused {
     pub id: Uuid,
     /// Its business key.
     pub key: String,
-    /// The escrow it is about, whose later wishes wait behind it.
-    pub escrow: String,
+    /// The escrow it is about, whose later wishes wait behind it, or the book.
+    pub about: String,
     /// When it was refused, or else wished.
     pub since: DateTime<Utc>,
     /// Why.
@@ -96,7 +96,8 @@ pub struct Refused {
 pub async fn refused(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<Vec<Refused>, Fault> {
     Ok(sqlx::query_as!(
         Refused,
-        r#"select id, key, escrow, coalesce(done_at, created_at) as "since!", reason from chain.intent
+        r#"select id, key, coalesce(escrow, book) as "about!", coalesce(done_at, created_at) as "since!",
+                  reason from chain.intent
            where (status = 'refused' or status = 'open' and tries >= $3)
              and coalesce(done_at, created_at) < $1
            order by coalesce(done_at, created_at) desc limit $2"#,

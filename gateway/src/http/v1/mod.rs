@@ -1,5 +1,6 @@
 //! `/v1/…`, our own words: traces, attention lists, proof, our own money, the books.
 
+pub(super) mod anchors;
 pub(super) mod books;
 pub(super) mod export;
 pub(super) mod money;

@@ -273,6 +273,7 @@ pub(super) fn anchor(size: usize, roots: &[Hash]) -> Anchor {
         tx_hash: "ab".repeat(32),
         ledger: 1234,
         at: at(60) + TimeDelta::microseconds(1),
+        envelope: Some("AAAA".to_owned()),
     }
 }
 
