@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use amana_ledger::balance;
+use amana_ledger::balance::{self, Wanted};
 use chrono::{DateTime, Duration as Days, Utc};
 
 use crate::cells::{self, a_second, timed};
@@ -18,8 +18,8 @@ use crate::plan::{LONG_BATCH, Plan};
 
 /// How much of a book's life passes in a run.
 const DAYS: i64 = 90;
-/// Lines of a page of a statement, about.
-const LINES: i64 = 50;
+/// Lines of a page of a statement.
+const LINES: u32 = 50;
 
 /// A sustained run on `accounts` accounts that ends at the plan's postings or at `until`, whichever is first;
 /// with `scenes`, what the scenes of the full journal show is measured at its end.
@@ -93,27 +93,23 @@ async fn questions(
     let mut conn = stand.pool.acquire().await?;
     let (town, mut took) = (&stand.town, [const { Vec::new() }; 3]);
     let end = town.ground.clock.now();
-    let life = Days::days(DAYS).num_seconds();
-    // Each posting is on two accounts, so a page of so many lines lasts so long.
-    let page = LINES * life * i64::try_from(accounts)? / (2 * i64::try_from(postings.max(1))?);
-    let page = page.clamp(1, life);
+    let life = usize::try_from(Days::days(DAYS).num_seconds())?;
+    let (to, last_month) = (end, end - Days::days(30));
     for _ in 0..plan.questions {
         let account = town.account();
-        let ago = i64::try_from(town.ground.below(usize::try_from(life - page + 1)?))?;
-        let from = end - Days::seconds(page + ago);
+        let from = end - Days::seconds(i64::try_from(town.ground.below(life))?);
+        let wanted = Wanted { from, to, newest_first: town.ground.below(2) == 0, beyond: None, limit: LINES };
         let began = Instant::now();
-        balance::statement(&mut conn, &town.book, &account, [from, from + Days::seconds(page)]).await?;
+        balance::page(&mut conn, &town.book, &account, &wanted).await?;
         took[0].push(micros(began.elapsed()));
         let began = Instant::now();
         balance::balance(&mut conn, &town.book, &account).await?;
         took[1].push(micros(began.elapsed()));
-        let last_month = (end - Days::days(30)).date_naive();
         let began = Instant::now();
         balance::as_of(&mut conn, &town.book, &account, last_month, end).await?;
         took[2].push(micros(began.elapsed()));
     }
-    let names =
-        [&format!("a statement page of about {LINES} lines"), "a balance", "a balance as of last month"];
+    let names = [&format!("a statement page of {LINES} lines"), "a balance", "a balance as of last month"];
     let read = |(what, mut took): (&str, Vec<u64>)| {
         took.sort_unstable();
         let [p50_us, p99_us] = percentiles(&took);
