@@ -133,7 +133,10 @@ async fn batches(
                     out.line(&lines::rule(conn, signer.book(), heading.no).await?)?;
                 }
                 if let Some(kept) = kept.next_if(|kept| kept.edge.size() == heading.no) {
-                    out.line(&Line::Checkpoint(Noted { note: kept.note }))?;
+                    // Signed anew: the same key gives the same bytes, and one key signs all of a file.
+                    let checkpoint =
+                        Checkpoint { book: signer.book().clone(), size: heading.no, root: kept.root };
+                    out.line(&Line::Checkpoint(Noted { note: signer.sign(&checkpoint.text()) }))?;
                 }
                 if let Some(anchor) = anchors.next_if(|anchor| anchor.size == heading.no) {
                     out.line(&Line::Anchor(anchor))?;

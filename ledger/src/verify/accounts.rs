@@ -44,7 +44,10 @@ impl Accounts {
         let [debits_posted, credits_posted, debits_pending, credits_pending] = standing.totals;
         state.totals = Totals { debits_posted, credits_posted, debits_pending, credits_pending };
         let bad = || Reason::Opening(standing.path.clone());
-        if standing.totals.iter().any(|total| *total < 0) {
+        // As in the ledger: posted and pending of a side fit together, so that no difference overflows.
+        let fits = debits_posted.checked_add(debits_pending).is_some()
+            && credits_posted.checked_add(credits_pending).is_some();
+        if !fits || standing.totals.iter().any(|total| *total < 0) {
             return Err(bad());
         }
         if standing.floor.is_some() {

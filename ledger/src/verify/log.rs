@@ -132,7 +132,8 @@ impl Log {
             return Err(Reason::PeriodClosed);
         }
         self.accounts.moved(&moved.legs)?;
-        self.next_posting += moved.legs.len() as u64;
+        let next = self.next_posting.checked_add(moved.legs.len() as u64);
+        self.next_posting = next.ok_or(Reason::PostingNumber { expected: self.first_posting })?;
         self.transfers += 1;
         begun.transfers += 1;
         begun.leaves.push(moved.leaf.0);

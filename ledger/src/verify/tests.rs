@@ -338,6 +338,14 @@ fn openings_that_lead_elsewhere() {
     let mut lines = issuer.lines(4);
     lines.insert(2, lines[2].clone());
     assert!(matches!(issuer.judged(&lines).reason, Reason::Opening(_)));
+    for totals in [[i64::MAX, 0, 1, 0], [0, i64::MAX, 0, i64::MAX], [0, -1, 0, 0], [i64::MIN; 4]] {
+        let mut lines = issuer.lines(4);
+        let Line::Account(standing) = &mut lines[2] else { unreachable!() };
+        standing.totals = totals;
+        assert!(matches!(issuer.judged(&lines).reason, Reason::Opening(_)), "{totals:?}");
+    }
+    let last = Reason::PostingNumber { expected: u64::MAX };
+    assert_eq!(opened(|opening| opening.first_posting = u64::MAX), last);
     let mut lines = issuer.lines(1);
     lines.insert(1, issuer.lines(4)[1].clone());
     assert_eq!(issuer.judged(&lines).reason, Reason::Misplaced("an opening of the first batch"));

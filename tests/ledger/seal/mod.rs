@@ -101,6 +101,11 @@ async fn a_journal_with_everything_is_exported_and_verified() {
     }
     let older = checked(&ground, &bundle(&ground, 1, Some(size)).await).unwrap();
     assert_eq!(older.batches, (1, size));
+    // Another key signs all of the file, whoever signed the checkpoints.
+    let (other, mut file) = (Signer::new(&ground.book, &[8; 32]).unwrap(), Vec::new());
+    let mut conn = ground.db.app.acquire().await.unwrap();
+    seal::bundle(&mut conn, &other, (1, None), &mut file).await.unwrap();
+    assert_eq!(verify(&file[..], Some(other.key())).unwrap().root, whole.root);
     // What is not covered by a checkpoint is not shown.
     ground.land(rules::capital_in(ground.intent(), float(), kes(6))).await;
     assert_eq!(checked(&ground, &bundle(&ground, 1, None).await).unwrap(), whole);
