@@ -145,7 +145,7 @@ impl Mix {
         let number = which.number;
         let amount = 1 + rng.below(40) as i64 + i64::from(which.twisted) * 50;
         let kind = rng.below(30);
-        if which.hold || number % 5 == 0 {
+        if which.hold || number.is_multiple_of(5) {
             return self.hold(rng, intent, amount);
         }
         match kind {

@@ -1,7 +1,7 @@
 //! Random requests against the obviously right ledger: everything in the mix, book by book, and from many
 //! connections at once.
 //!
-//! A run that fails names its seed; `LEDGER_SEED=<seed>` runs that one alone.
+//! A run that fails names its seed; put into `ONLY`, it is run alone.
 
 mod many;
 pub(crate) mod mix;
@@ -26,6 +26,8 @@ use mix::{Both, DAY, Mix, Which, at, id, paths};
 const STEPS: u64 = 76;
 const BOOKS: u64 = 128;
 const OPERATIONS: u64 = 100_000;
+/// A seed to be run alone.
+const ONLY: Option<u64> = None;
 
 /// What was answered how often, and how many operations that were.
 type Seen = BTreeMap<String, u64>;
@@ -375,8 +377,7 @@ async fn run(ground: Arc<Ground>, seed: u64) -> Seen {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ledger_answers_as_the_model_does() {
     let ground = Arc::new(Ground::new().await);
-    let only = std::env::var("LEDGER_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
-    let mut left = only.map_or_else(|| (1..=BOOKS).collect(), |seed| vec![seed]);
+    let mut left: Vec<u64> = ONLY.map_or_else(|| (1..=BOOKS).collect(), |seed| vec![seed]);
     let (mut runs, mut seen) = (JoinSet::new(), Seen::new());
     while !(left.is_empty() && runs.is_empty()) {
         while runs.len() < 6 && !left.is_empty() {
@@ -388,7 +389,7 @@ async fn the_ledger_answers_as_the_model_does() {
     }
     ground.audited().await;
     println!("{seen:?}");
-    if only.is_none() {
+    if ONLY.is_none() {
         assert!(seen.values().sum::<u64>() >= OPERATIONS, "{seen:?}");
         // A run that never meets a refusal shows nothing about it.
         for word in WORDS {
