@@ -45,7 +45,7 @@ pub struct Stage<'a> {
 /// # Errors
 /// The first step that did not do what it must, by name.
 pub async fn play(stage: &Stage<'_>) -> Result<String, DemoError> {
-    let bar = ProgressBar::new(10);
+    let bar = ProgressBar::new(11);
     if let Ok(style) = ProgressStyle::with_template("  {pos}/{len} {wide_msg}") {
         bar.set_style(style);
     }
@@ -115,6 +115,9 @@ async fn play_steps(stage: &Stage<'_>, steps: &Steps) -> Result<String, DemoErro
     let trace = format!("/v1/escrows/{reference}/trace");
     wait(&auditor, &trace, |now| has_step(now, "chain.burned")).await?;
     next("the employee is paid by phone, the tokens are burned".into());
+    let anchors = "/v1/books/kenya:KES/anchors";
+    wait(&auditor, anchors, |now| now["data"][0]["size"].is_number()).await?;
+    next(tell::anchored(&auditor.get(anchors).await?)?);
 
     tell::story(&auditor, &reference).await
 }

@@ -62,6 +62,14 @@ pub(super) fn in_between(proof: &Value) -> Result<String, DemoError> {
     Ok(format!("float {float} less our own {own} is {owed} owed in tokens; on chain are {exist}"))
 }
 
+/// The newest anchor in one line.
+pub(super) fn anchored(anchors: &Value) -> Result<String, DemoError> {
+    let newest = &anchors["data"][0];
+    let (size, hash) = (&newest["size"], short(text(newest, "/tx_hash")?));
+    let (contract, root) = (short(text(newest, "/contract")?), short(text(newest, "/root")?));
+    Ok(format!("the books' checkpoint is on chain: size {size}, root {root}, in {contract}, by {hash}"))
+}
+
 fn steps(trace: &Value) -> Result<String, DemoError> {
     let mut rows = Vec::new();
     for step in list(trace, "/steps")? {
