@@ -574,7 +574,8 @@ begin
                     * ledger.weight(c.account, 3)) as sketch
         from fresh c
         left join lateral (
-            select * from ledger.chunk
+            select account, debits_posted, credits_posted, debits_pending, credits_pending, floor, limits, side
+            from ledger.chunk
             where book = c.book and account = c.account and batch < c.batch
             order by batch desc limit 1
         ) o on true

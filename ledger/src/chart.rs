@@ -57,7 +57,7 @@ impl BookId {
 /// An M-Pesa paybill or till: 5 to 7 digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Shortcode(String);
+pub struct Shortcode(Arc<str>);
 
 impl Shortcode {
     /// Reads 5 to 7 digits.
@@ -67,7 +67,7 @@ impl Shortcode {
     pub fn parse(text: &str) -> Result<Self, BadName> {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         if digits && (5..=7).contains(&text.len()) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(BadName("a shortcode"))
         }
@@ -83,7 +83,7 @@ impl Shortcode {
 /// A payout rail at which we park money: "intersend". Lower-case letters, digits and `_`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Rail(String);
+pub struct Rail(Arc<str>);
 
 impl Rail {
     /// Reads a rail's word.
@@ -91,7 +91,7 @@ impl Rail {
     /// # Errors
     /// [`BadName`] for anything but lower-case letters, digits and `_`.
     pub fn parse(text: &str) -> Result<Self, BadName> {
-        if word(text) { Ok(Self(text.to_owned())) } else { Err(BadName("a rail")) }
+        if word(text) { Ok(Self(text.into())) } else { Err(BadName("a rail")) }
     }
 
     /// The word.

@@ -196,7 +196,7 @@ const PREFIX: &str = "ESCROW_";
 /// check character by Luhn mod 32 (Crockford's own check symbols cannot be typed there).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct EscrowRef(String);
+pub struct EscrowRef(Arc<str>);
 
 impl EscrowRef {
     /// A new reference out of 40 random bits.
@@ -210,7 +210,9 @@ impl EscrowRef {
 
     fn of_digits(digits: &[u8]) -> Self {
         let tail = digits.iter().copied().chain([check_digit(digits)]);
-        Self(PREFIX.chars().chain(tail.map(|digit| char::from(ALPHABET[usize::from(digit)]))).collect())
+        let text: String =
+            PREFIX.chars().chain(tail.map(|digit| char::from(ALPHABET[usize::from(digit)]))).collect();
+        Self(text.into())
     }
 
     /// Reads a reference exactly as we write it.

@@ -111,7 +111,10 @@ async fn fly<A: Attach>(
             draft.write(conn).await?;
         }
         Some(mut draft) => {
-            let mut tx = conn.begin().await?;
+            let mut tx = match before {
+                Some(_) => conn.begin().await?,
+                None => read::begin_locked(conn, cargo.book).await?,
+            };
             if before.is_some() {
                 draft.begin(&mut tx).await?;
                 cleared(before).await?;
@@ -121,7 +124,6 @@ async fn fly<A: Attach>(
                     return Err(Fault::Refused(Constraint::Fence).into());
                 }
             } else {
-                read::wait_lock(&mut tx, cargo.book).await?;
                 draft.begin(&mut tx).await?;
             }
             draft.end(&mut tx).await?;

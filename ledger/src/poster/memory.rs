@@ -9,11 +9,12 @@ use std::collections::VecDeque;
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use crate::batch::{Batch, Head, Known, Landed};
+use crate::batch::{Batch, Head, Known};
 use crate::id::TransferId;
 
-/// How many transfers are remembered by id; older ones are looked up.
-const RECENT: usize = 262_144;
+/// How many transfers are remembered by id; older ones are looked up. Two large batches, which is as far as
+/// ids come out of order, and little enough to stay in a processor's cache.
+const RECENT: usize = 20_000;
 /// How many accounts are remembered; beyond it all of them are forgotten and read again as they come.
 const ACCOUNTS: usize = 4_000_000;
 
@@ -70,6 +71,3 @@ impl Memory {
         self.known = known;
     }
 }
-
-#[allow(dead_code)]
-fn _assert(_: Landed) {}

@@ -223,11 +223,7 @@ impl<A: Attach> Owner<A> {
     async fn run(mut self) {
         let mut open = true;
         loop {
-            while self.weight < LIMIT
-                && let Ok(job) = self.jobs.try_recv()
-            {
-                self.wait(job);
-            }
+            self.take_in().await;
             if self.may_begin() {
                 self.begin().await;
                 continue;
@@ -241,6 +237,23 @@ impl<A: Attach> Owner<A> {
                 },
                 else => break,
             }
+        }
+    }
+
+    /// Takes in all that is queued, and lets callers that were just answered come again first: else the first
+    /// of them would be a batch alone, and all others would wait for it.
+    async fn take_in(&mut self) {
+        loop {
+            let waited = self.waiting.len();
+            while self.weight < LIMIT
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                self.wait(job);
+            }
+            if self.waiting.len() == waited || self.weight >= LIMIT {
+                return;
+            }
+            tokio::task::yield_now().await;
         }
     }
 

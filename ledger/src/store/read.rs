@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::{Fault, limits};
@@ -32,13 +32,17 @@ pub(crate) async fn lock(conn: &mut PgConnection, book: &BookId) -> Result<(), F
     Ok(())
 }
 
-/// As [`lock`], for a book whose number is known.
-pub(crate) async fn wait_lock(conn: &mut PgConnection, book: i32) -> Result<(), Fault> {
-    sqlx::query!("select pg_advisory_xact_lock(1634558318, $1)", book).execute(conn).await?;
-    Ok(())
+/// Begins a transaction that has the lock of a book whose number is known, in one round trip.
+pub(crate) async fn begin_locked(
+    conn: &mut PgConnection,
+    book: i32,
+) -> Result<Transaction<'_, Postgres>, Fault> {
+    let begin = format!("begin; select pg_advisory_xact_lock(1634558318, {book})");
+    // The one thing put into the text is a number.
+    Ok(conn.begin_with(AssertSqlSafe(begin)).await?)
 }
 
-/// As [`wait_lock`], but `false` instead of waiting.
+/// As [`lock`], for a book whose number is known, and `false` instead of waiting.
 pub(crate) async fn try_lock(conn: &mut PgConnection, book: i32) -> Result<bool, Fault> {
     let row = sqlx::query!(r#"select pg_try_advisory_xact_lock(1634558318, $1) as "ours!""#, book);
     Ok(row.fetch_one(conn).await?.ours)

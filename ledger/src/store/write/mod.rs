@@ -24,7 +24,7 @@ use crate::batch::{Batch, Seal, Slot};
 use crate::chart::BookId;
 
 /// From so many postings on a batch is written by `COPY`.
-const MANY: i64 = 96;
+const MANY: i64 = 24;
 
 /// Opens a book if it is not open.
 pub(crate) async fn book(conn: &mut PgConnection, book: &BookId, now: DateTime<Utc>) -> Result<(), Fault> {
