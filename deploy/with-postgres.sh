@@ -31,7 +31,9 @@ trap 'in_dir "$bin/pg_ctl" -D "$dir/db" -m fast -w stop >/dev/null 2>&1 || true;
 
 in_dir "$bin/initdb" -D "$dir/db" --username=postgres --auth=trust --encoding=UTF8 --locale=C "${init[@]}" >/dev/null
 in_dir "$bin/pg_ctl" -D "$dir/db" -l "$dir/log" -w -o "-k $dir -c listen_addresses= $settings" start >/dev/null
+export PGOPTIONS='-c client_min_messages=warning'
 for file in migrations/[0-9]*.sql; do
     "$bin/psql" -h "$dir" -U postgres -d postgres -q -v ON_ERROR_STOP=1 -1 -f "$file"
 done
+unset PGOPTIONS
 DATABASE_URL="postgres://postgres@localhost/postgres?host=$dir" "$@"

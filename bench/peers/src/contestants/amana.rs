@@ -27,8 +27,8 @@ use crate::ground::{Fault, Ground};
 const FUNDS: i64 = 1_000_000_000_000;
 /// What a transfer moves.
 const MOVED: i64 = 100;
-/// How much of a batch is paid in at the start.
-const FUNDING_BATCH: usize = 8_192;
+/// How many pairs of accounts are opened at a time.
+const PAIRS: usize = 4_096;
 /// One in so many transfers of a sustained run happened before the book heard of it.
 const LATE_ONE_IN: usize = 1_000;
 
@@ -58,6 +58,20 @@ impl Town {
 
     fn money(&self, minor: i64) -> Result<Money, Fault> {
         Ok(Money::new(self.book.asset(), minor)?)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&EscrowRef, PartyId)> {
+        self.escrows.iter().zip(self.people.iter().copied())
+    }
+
+    /// Money for an escrow, and a little of it for an employee.
+    fn opening(&self, (escrow, person): &(&EscrowRef, PartyId)) -> Result<[Transfer; 2], Fault> {
+        let escrow = *escrow;
+        let part = Some((escrow.clone(), self.money(FUNDS)?));
+        Ok([
+            rules::collection_booked(self.intent(), &self.till, part, None),
+            rules::released(self.intent(), escrow.clone(), *person, self.money(MOVED)?, None),
+        ])
     }
 
     /// A transfer between random accounts.
@@ -91,8 +105,9 @@ impl Town {
 }
 
 impl Stand {
-    /// A book with `accounts` accounts, half of them with money to give. Whoever brings time of their own
-    /// (`Ground::spread`) brings late news too.
+    /// A book with `accounts` accounts, half of them with money to give. All are touched once, as an owner of
+    /// some days' standing has touched them. Whoever brings time of their own (`Ground::spread`) brings late
+    /// news too.
     pub(super) async fn raise(
         pool: PgPool,
         accounts: usize,
@@ -106,16 +121,17 @@ impl Stand {
         let people = (0..accounts / 2).map(|_| PartyId(ground.id())).collect();
         let till = Shortcode::parse("600111")?;
         let town = Town { ground: ground.clone(), book, till, escrows, people, late: ground.late };
-        for some in town.escrows.chunks(FUNDING_BATCH) {
-            let fund = |escrow: &EscrowRef| -> Result<Transfer, Fault> {
-                let part = Some((escrow.clone(), town.money(FUNDS)?));
-                Ok(rules::collection_booked(town.intent(), &town.till, part, None))
-            };
-            let batch: Vec<Transfer> = some.iter().map(fund).collect::<Result<_, _>>()?;
-            post(&mut conn, &town, &batch).await?;
-        }
         let open = |options| Poster::open(&options, ground.clock.clone(), &town.book, Nothing);
         let poster = options.map(open);
+        for pairs in town.pairs().collect::<Vec<_>>().chunks(PAIRS) {
+            let opening: Vec<_> = pairs.iter().map(|pair| town.opening(pair)).collect::<Result<_, _>>()?;
+            let batch = opening.into_iter().flatten().collect();
+            match &poster {
+                Some((poster, _)) => landed(poster.post_all(batch).await?)?,
+                None => post(&mut conn, &town, &batch).await?,
+            }
+        }
+        drop(conn);
         Ok(Self { pool, town: Arc::new(town), poster })
     }
 
