@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::error::Fault;
@@ -48,7 +48,10 @@ impl Db {
     /// # Errors
     /// The database cannot be reached.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, Fault> {
-        let pool = PgPoolOptions::new().max_connections(connections).connect(url).await?;
+        // A process that is stopped must not keep what others wait for: its transaction ends without it.
+        let options: PgConnectOptions = url.parse()?;
+        let options = options.options([("idle_in_transaction_session_timeout", "10s")]);
+        let pool = PgPoolOptions::new().max_connections(connections).connect_with(options).await?;
         Ok(Self { pool, fuse: None })
     }
 

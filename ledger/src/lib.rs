@@ -14,8 +14,8 @@
 //! Transfers are written in **batches** (on a caller's transaction by [`journal`], for traffic by
 //! [`poster`]), numbered without a gap within a book. For each account
 //! it touches a batch appends a **chunk**: the account's totals after it. A balance is the newest chunk
-//! ([`balance`]); nothing is ever updated. An account may stand under **limits** of its own ([`limit`]), and a
-//! period may be **closed**; both are entries of the journal like transfers. The entries of a batch are the
+//! ([`balance`]); nothing is ever updated. An account may stand under **limits** of its own ([`limit`]), and
+//! a period may be **closed**; both are entries of the journal like transfers. The entries of a batch are the
 //! leaves of a tree, its root chained to its predecessor's ([`seal`]): [`audit`] recomputes all of it, and
 //! [`verify`] does so for a stranger, from a file.
 //!

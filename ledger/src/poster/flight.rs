@@ -36,6 +36,8 @@ pub(super) struct Cargo<I> {
     pub(super) book: i32,
     /// The newest batch when it was executed, as far as the owner knew.
     pub(super) on: i64,
+    /// Whether its transaction is open and has the lock already.
+    pub(super) locked: bool,
 }
 
 /// How it ended.
@@ -70,8 +72,29 @@ impl From<sqlx::Error> for End {
 /// A flight on its way.
 pub(super) struct Flight<I> {
     pub(super) task: JoinHandle<Landed<I>>,
-    /// Tells the next flight, once, whether this one landed.
-    pub(super) next: Option<oneshot::Receiver<bool>>,
+    /// What the next flight hears of this one.
+    pub(super) next: Option<Before>,
+}
+
+/// What a flight hears of the one before it, each once.
+pub(super) struct Before {
+    /// It has the book's lock; nothing comes if it never tells.
+    locked: oneshot::Receiver<()>,
+    /// Whether it landed.
+    landed: oneshot::Receiver<bool>,
+}
+
+impl Before {
+    /// Waits until the batch before has the book's lock, or ended.
+    async fn has_lock(&mut self) {
+        // Without word it ended, and whether it landed is asked next.
+        let _ = (&mut self.locked).await;
+    }
+
+    /// Waits until the batch before is committed.
+    async fn cleared(self) -> Result<(), End> {
+        if self.landed.await.unwrap_or(false) { Ok(()) } else { Err(End::Predecessor) }
+    }
 }
 
 impl<I: Send + Sync + 'static> Flight<I> {
@@ -80,20 +103,25 @@ impl<I: Send + Sync + 'static> Flight<I> {
         attach: Arc<A>,
         mut conn: PgConnection,
         mut cargo: Cargo<I>,
-        before: Option<oneshot::Receiver<bool>>,
+        before: Option<Before>,
     ) -> Self {
-        let (tell, next) = oneshot::channel();
+        let (tell, landed) = oneshot::channel();
+        let (lock, locked) = oneshot::channel();
         let task = tokio::spawn(async move {
-            let end = fly(&*attach, &mut conn, &mut cargo, before).await;
+            let end = fly(&*attach, &mut conn, &mut cargo, (before, lock)).await;
             // Nobody listens if there is no next flight.
             let _ = tell.send(end.is_ok());
             let conn = match &end {
+                Ok(_) => Some(conn),
+                // To close it is to roll back.
                 Err(End::Fault(Fault::Database(_))) => None,
-                _ => Some(conn),
+                Err(_) if cargo.locked => None,
+                // What was dropped is rolled back with the next statement, and others wait for it.
+                Err(_) => conn.ping().await.ok().map(|()| conn),
             };
             Landed { cargo, conn, end }
         });
-        Self { task, next: Some(next) }
+        Self { task, next: Some(Before { locked, landed }) }
     }
 }
 
@@ -101,42 +129,45 @@ async fn fly<A: Attach>(
     attach: &A,
     conn: &mut PgConnection,
     cargo: &mut Cargo<A::Item>,
-    before: Option<oneshot::Receiver<bool>>,
+    (before, lock): (Option<Before>, oneshot::Sender<()>),
 ) -> Result<HashMap<TransferId, Receipt>, End> {
     let draft = cargo.draft.take();
     let items = landed_items(cargo);
     match draft {
+        Some(mut draft) if cargo.locked => {
+            // Nobody listens if there is no next flight.
+            let _ = lock.send(());
+            draft.write(conn).await?;
+            attached(attach, conn, &items).await?;
+            read::commit(conn).await?;
+        }
+        None if cargo.locked => read::commit(conn).await?,
         Some(mut draft) if draft.is_one_statement() && items.is_empty() => {
             cleared(before).await?;
             draft.write(conn).await?;
         }
         Some(mut draft) => {
-            let mut tx = match before {
-                Some(_) => conn.begin().await?,
-                None => read::begin_locked(conn, cargo.book).await?,
-            };
-            if before.is_some() {
+            let mut tx;
+            if let Some(mut before) = before {
+                // Only now: were the one before still waiting for the lock, whoever has it could come to wait
+                // for our number, and we wait for the one before. Postgres sees no such circle.
+                before.has_lock().await;
+                tx = conn.begin().await?;
                 draft.begin(&mut tx).await?;
-                cleared(before).await?;
+                before.cleared().await?;
                 // Whoever holds the lock now came in between and waits for our number: to wait for them too
                 // would be a deadlock, so this flight gives way.
                 if !read::try_lock(&mut tx, cargo.book).await? {
                     return Err(Fault::Refused(Constraint::Fence).into());
                 }
+                let _ = lock.send(());
             } else {
+                tx = read::begin_locked(conn, cargo.book).await?;
+                let _ = lock.send(());
                 draft.begin(&mut tx).await?;
             }
             draft.end(&mut tx).await?;
-            let refused = match items.is_empty() {
-                true => Vec::new(),
-                false => attach.attach(&mut tx, &items.items).await?,
-            };
-            if !refused.is_empty() {
-                tx.rollback().await?;
-                return Err(End::Refused(
-                    refused.iter().filter_map(|at| items.jobs.get(*at).copied()).collect(),
-                ));
-            }
+            attached(attach, &mut tx, &items).await?;
             tx.commit().await?;
         }
         None => {
@@ -156,10 +187,27 @@ async fn fly<A: Attach>(
     Ok(read::receipts(conn, cargo.book, &before).await?)
 }
 
-/// Waits until the batch before is committed.
-async fn cleared(before: Option<oneshot::Receiver<bool>>) -> Result<(), End> {
-    let Some(before) = before else { return Ok(()) };
-    if before.await.unwrap_or(false) { Ok(()) } else { Err(End::Predecessor) }
+async fn cleared(before: Option<Before>) -> Result<(), End> {
+    match before {
+        Some(before) => before.cleared().await,
+        None => Ok(()),
+    }
+}
+
+/// Writes what came with the jobs, unless some of it is refused.
+async fn attached<A: Attach>(
+    attach: &A,
+    conn: &mut PgConnection,
+    items: &Items<'_, A::Item>,
+) -> Result<(), End> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let refused = attach.attach(conn, &items.items).await?;
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(End::Refused(refused.iter().filter_map(|at| items.jobs.get(*at).copied()).collect()))
 }
 
 /// What came with the jobs of which every transfer lands now, and the places of the jobs.

@@ -18,7 +18,8 @@
 //! Nobody leases a book. Whoever writes another batch first wins by the primary key of the batch number; the
 //! loser forgets what it knew, reads again and executes again, so a process that slept for a minute wakes to
 //! nothing worse than a lost batch. The same way out serves a lost connection: whether the commit came
-//! through is found by executing again, since what landed answers as replayed.
+//! through is found by executing again, since what landed answers as replayed. For a while after a loss it
+//! takes the lock first ([`CONTESTED`]), so that two who are both busy write in turn.
 //!
 //! Invariant: what was answered is committed, and is never answered before. Absent: durability of the queue.
 //! A caller that got no answer asks again under the same id.
@@ -52,11 +53,15 @@ const LIMIT: usize = 8_192;
 const EARLY: usize = 128;
 /// How many callers may wait before the next one waits to be let in.
 const QUEUE: usize = 65_536;
+/// For so many batches after it lost one to another owner, an owner takes the book's lock before it reads,
+/// and begins none early. Lost batches are wasted work, and whoever reads before the lock while the other
+/// goes on from memory could lose for ever; those who wait for the lock get it in turn.
+const CONTESTED: u32 = 32;
 /// How often a batch is tried again before its callers hear of the fault: half a minute, in which a database
 /// that was killed is up again.
-const TRIES: u32 = 20;
-/// The longest wait between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const TRIES: u32 = 120;
+/// The longest wait between two tries, and so the longest time it takes to notice that the database is back.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// What a caller hears of each of its transfers.
 pub type Answers = Vec<Result<Posted, Rejection>>;
@@ -136,6 +141,7 @@ impl<A: Attach> Poster<A> {
             memory: None,
             tries: 0,
             alone: 0,
+            contested: 0,
         };
         (Self { queue }, tokio::spawn(owner.run()))
     }
@@ -189,11 +195,12 @@ impl<A: Attach> Poster<A> {
 }
 
 /// How an owner's connections are set up. Should the process be stopped in the middle of a batch, Postgres
-/// ends its transaction after a few seconds, and others go on.
+/// ends its transaction after a few seconds, and others go on; should it be stopped in the middle of a
+/// statement, those who wait for it end it ([`read::end_stalled`]), as soon as they waited in vain.
 fn connection(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().options([
         ("idle_in_transaction_session_timeout", "5s"),
-        ("lock_timeout", "20s"),
+        ("lock_timeout", "5s"),
         ("plan_cache_mode", "force_generic_plan"),
         ("jit", "off"),
     ])
@@ -217,6 +224,8 @@ struct Owner<A: Attach> {
     tries: u32,
     /// How many of those that wait are tried one by one, because the database refused them together.
     alone: usize,
+    /// How many batches are still written with the lock taken first.
+    contested: u32,
 }
 
 impl<A: Attach> Owner<A> {
@@ -272,7 +281,7 @@ impl<A: Attach> Owner<A> {
     fn may_begin(&self) -> bool {
         match self.flights.len() {
             0 => !self.waiting.is_empty(),
-            1 => self.weight >= EARLY && self.alone == 0 && self.tangled == 0,
+            1 => self.weight >= EARLY && self.alone + self.tangled == 0 && self.contested == 0,
             _ => false,
         }
     }
@@ -295,7 +304,7 @@ impl<A: Attach> Owner<A> {
         let jobs = self.gather();
         match self.execute(&jobs).await {
             Ok((conn, answers, draft, (book, on))) => {
-                let cargo = Cargo { jobs, answers, draft, book, on };
+                let cargo = Cargo { jobs, answers, draft, book, on, locked: self.contested > 0 };
                 let before = self.flights.back_mut().and_then(|flight| flight.next.take());
                 self.flights.push_back(Flight::off(self.attach.clone(), conn, cargo, before));
             }
@@ -318,6 +327,14 @@ impl<A: Attach> Owner<A> {
             Some(conn) => conn,
             None => PgConnection::connect_with(&self.options).await?,
         };
+        if self.contested > 0 {
+            read::take_book(&mut conn, &self.book).await?;
+            if let Some(memory) = &self.memory
+                && read::newest(&mut conn, memory.head.book).await? != memory.head.no
+            {
+                self.memory = None;
+            }
+        }
         if self.memory.is_none() {
             let head = read::head(&mut conn, &self.book).await?;
             self.memory = head.map(|head| Memory::of(head, self.clock.now()));
@@ -364,6 +381,7 @@ impl<A: Attach> Owner<A> {
         let end = match end {
             Ok(before) => {
                 self.tries = 0;
+                self.contested = self.contested.saturating_sub(1);
                 for (job, answers) in jobs.into_iter().zip(answers) {
                     let answers = answers.into_iter().map(|answer| answer.ready(&before)).collect();
                     // A caller that went away is not waiting for the answer.
@@ -374,6 +392,9 @@ impl<A: Attach> Owner<A> {
             Err(end) => end,
         };
         self.memory = None;
+        if matches!(end, End::Predecessor | End::Fault(Fault::Refused(Constraint::Fence))) {
+            self.contested = CONTESTED;
+        }
         if let End::Refused(places) = &end {
             places.iter().for_each(|&at| jobs[at].refused = true);
         }
@@ -421,6 +442,12 @@ impl<A: Attach> Owner<A> {
             return;
         }
         self.idle.clear();
+        if fault.waited()
+            && let Ok(mut conn) = PgConnection::connect_with(&self.options).await
+        {
+            // Who cannot be ended is waited for again.
+            let _ = read::end_stalled(&mut conn).await;
+        }
         self.tries += 1;
         if self.tries < TRIES {
             let pause = Duration::from_millis(10 << self.tries.min(8)).min(LONGEST_PAUSE);

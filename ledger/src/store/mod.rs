@@ -46,6 +46,12 @@ impl Fault {
             Fault::Unreadable(_) => false,
         }
     }
+
+    /// Whether it is that somebody held a lock for too long (`lock_not_available`).
+    pub(crate) fn waited(&self) -> bool {
+        let Fault::Database(sqlx::Error::Database(error)) = self else { return false };
+        error.code().as_deref() == Some("55P03")
+    }
 }
 
 impl From<sqlx::Error> for Fault {

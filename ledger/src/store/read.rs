@@ -32,6 +32,18 @@ pub(crate) async fn lock(conn: &mut PgConnection, book: &BookId) -> Result<(), F
     Ok(())
 }
 
+/// Begins a transaction that has the book to itself; [`commit`] ends it.
+pub(crate) async fn take_book(conn: &mut PgConnection, book: &BookId) -> Result<(), Fault> {
+    sqlx::raw_sql("begin").execute(&mut *conn).await?;
+    lock(conn, book).await
+}
+
+/// Ends what [`take_book`] began.
+pub(crate) async fn commit(conn: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::raw_sql("commit").execute(conn).await?;
+    Ok(())
+}
+
 /// Begins a transaction that has the lock of a book whose number is known, in one round trip.
 pub(crate) async fn begin_locked(
     conn: &mut PgConnection,
@@ -46,6 +58,27 @@ pub(crate) async fn begin_locked(
 pub(crate) async fn try_lock(conn: &mut PgConnection, book: i32) -> Result<bool, Fault> {
     let row = sqlx::query!(r#"select pg_try_advisory_xact_lock(1634558318, $1) as "ours!""#, book);
     Ok(row.fetch_one(conn).await?.ours)
+}
+
+/// Ends those who write the journal and left a statement half sent for seconds: `COPY` of a process that
+/// sleeps, for which Postgres has no time limit while everybody waits for its rows. Ends what it may end: the
+/// sessions of the same role.
+pub(crate) async fn end_stalled(conn: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::query!(
+        r#"
+        select pg_terminate_backend(a.pid) as "ended?" from pg_stat_activity a
+        where a.usename = current_user and a.pid <> pg_backend_pid()
+            and a.state = 'active' and a.wait_event = 'ClientRead'
+            and a.query_start < clock_timestamp() - interval '4 seconds'
+            and exists (
+                select from pg_locks l
+                where l.pid = a.pid and l.granted and l.relation = 'ledger.batch'::regclass
+            )
+        "#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(())
 }
 
 /// The number of the newest batch, 0 if there is none.

@@ -127,8 +127,12 @@ impl Draft {
         Ok(())
     }
 
-    /// Writes the rest.
+    /// Writes the rest. The accounts a batch opens are among it: their numbers follow those of the batch
+    /// before.
     pub(crate) async fn end(&mut self, conn: &mut PgConnection) -> Result<(), Fault> {
+        if matches!(self.regular, Regular::Many { .. }) {
+            self.accounts(conn).await?;
+        }
         match &mut self.regular {
             Regular::Many { chunks, .. } if self.chunks > 0 => {
                 chunks.take().send(conn, rows::COPY_CHUNKS).await?;
@@ -158,8 +162,12 @@ impl Draft {
             self.prev.as_slice(),
             self.seal.root.as_slice()
         )
-        .execute(&mut *conn)
+        .execute(conn)
         .await?;
+        Ok(())
+    }
+
+    async fn accounts(&self, conn: &mut PgConnection) -> Result<(), Fault> {
         let (numbers, paths, kinds) = &self.opened;
         if numbers.is_empty() {
             return Ok(());
