@@ -2,6 +2,7 @@
 //!
 //! Invariant: no test sleeps on a guess, reads the real clock, or calls a provider.
 
+pub mod load;
 pub mod naive;
 pub mod pg;
 pub mod programs;
