@@ -546,23 +546,14 @@ create function ledger.chunks_add_up() returns trigger language plpgsql as $$
 declare
     s record;
 begin
-    select f.book, f.batch, b.no is null as stray, f.strange or f.n <> b.chunks or f.legs <> b.postings * 2
+    select f.book, f.batch, f.fresh, b.no is null as stray, f.n <> b.chunks or f.legs <> b.postings * 2
             or (f.sketch % 2147483647 + 2147483647) % 2147483647 is distinct from b.sketch as uneven,
         f.beyond
     into s
     from (
         select c.book, c.batch, count(*) as n, sum(cardinality(c.posting_nos)) as legs,
-            bool_or(case when o.account is null or c.limits <> o.limits or c.side <> o.side
-                or c.floor is distinct from o.floor then not exists (
-                    select from ledger.account a
-                    join ledger.kind k on k.kind = a.kind
-                    left join ledger.account_limit l on l.book = c.book and l.batch = c.batch
-                        and l.account = c.account
-                    where a.book = c.book and a.account = c.account and c.side = k.side
-                        and (o.account is null or l.account is not null)
-                        and c.limits = coalesce(l.limits, 0)
-                        and c.floor is not distinct from coalesce(l.floor, k.floor)
-                ) else false end) as strange,
+            bool_or(o.account is null or c.limits <> o.limits or c.side <> o.side
+                or c.floor is distinct from o.floor) as fresh,
             bool_or(case when c.limits > 0 then not ledger.within_limits(c) else false end) as beyond,
             sum((c.debits_posted - coalesce(o.debits_posted, 0)) % 2147483647
                     * ledger.weight(c.account, 0)
@@ -593,6 +584,31 @@ begin
         perform ledger.refuse('chunks_add_up', format('chunks of batch %s of book %s', s.batch, s.book));
     elsif s.beyond then
         perform ledger.refuse('limit_exceeded', format('batch %s of book %s', s.batch, s.book));
+    end if;
+
+    -- An account's first chunk, and one whose limits change, stand as its kind and its limit say. Asked apart:
+    -- most batches have none, and even a question that is not put has to be prepared.
+    if s.fresh and exists (
+        select from fresh c
+        left join lateral (
+            select account, floor, limits, side from ledger.chunk
+            where book = c.book and account = c.account and batch < c.batch
+            order by batch desc limit 1
+        ) o on true
+        where (o.account is null or c.limits <> o.limits or c.side <> o.side
+            or c.floor is distinct from o.floor)
+            and not exists (
+                select from ledger.account a
+                join ledger.kind k on k.kind = a.kind
+                left join ledger.account_limit l on l.book = c.book and l.batch = c.batch
+                    and l.account = c.account
+                where a.book = c.book and a.account = c.account and c.side = k.side
+                    and (o.account is null or l.account is not null)
+                    and c.limits = coalesce(l.limits, 0)
+                    and c.floor is not distinct from coalesce(l.floor, k.floor)
+            )
+    ) then
+        perform ledger.refuse('chunks_add_up', format('chunks of batch %s of book %s', s.batch, s.book));
     end if;
     return null;
 end

@@ -10,27 +10,23 @@ with lock as materialized (
     insert into ledger.batch (book, no, first_posting, postings, transfers, chunks, holds, accounts, sketch,
         recorded_at, block, prev, root)
     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 from lock
-), account as (
-    insert into ledger.account (book, account, path, kind, batch)
-    select $1, account, path, kind, $2
-    from unnest((select $14::int[]), (select $15::text[]), (select $16::text[])) as a (account, path, kind)
 ), posting as (
     insert into ledger.posting (no, batch, amount, effective_at, transfer, book, debit, credit, event, leg,
         phase, fingerprint, key)
     select no, $2, amount, effective_at, transfer, $1, debit, credit, event, leg, phase, fingerprint, key
     from unnest(
-        (select $17::bigint[]), (select $18::bigint[]), (select $19::timestamptz[]), (select $20::uuid[]),
-        (select $21::int[]), (select $22::int[]), (select $23::smallint[]), (select $24::smallint[]),
-        (select $25::"char"[]), (select $26::uuid[]), (select $27::text[])
+        (select $14::bigint[]), (select $15::bigint[]), (select $16::timestamptz[]), (select $17::uuid[]),
+        (select $18::int[]), (select $19::int[]), (select $20::smallint[]), (select $21::smallint[]),
+        (select $22::"char"[]), (select $23::uuid[]), (select $24::text[])
     ) as p (no, amount, effective_at, transfer, debit, credit, event, leg, phase, fingerprint, key)
 )
 insert into ledger.chunk (batch, debits_posted, credits_posted, debits_pending, credits_pending, lowest,
     floor, book, account, limits, side, posting_nos)
 select $2, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor,
-    $1, account, limits, side, (select $39::int[])[low:high]
+    $1, account, limits, side, (select $36::int[])[low:high]
 from lock cross join unnest(
-    (select $28::int[]), (select $29::bigint[]), (select $30::bigint[]), (select $31::bigint[]),
-    (select $32::bigint[]), (select $33::bigint[]), (select $34::bigint[]), (select $35::smallint[]),
-    (select $36::"char"[]), (select $37::int[]), (select $38::int[])
+    (select $25::int[]), (select $26::bigint[]), (select $27::bigint[]), (select $28::bigint[]),
+    (select $29::bigint[]), (select $30::bigint[]), (select $31::bigint[]), (select $32::smallint[]),
+    (select $33::"char"[]), (select $34::int[]), (select $35::int[])
 ) as c (account, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor, limits, side,
     low, high)

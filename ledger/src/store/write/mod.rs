@@ -72,8 +72,9 @@ impl Draft {
             .iter()
             .filter(|slot| slot.number.is_some_and(|no| no > batch.head.accounts))
             .collect();
-        // A limit is written before the chunk that bears it, which one statement could not do.
-        let regular = if batch.postings() < MANY && batch.rule.is_none() {
+        // A limit is written before the chunk that bears it, which one statement could not do; and new accounts
+        // are rare enough to keep the statement without them.
+        let regular = if batch.postings() < MANY && batch.rule.is_none() && opened.is_empty() {
             Regular::Few(Box::new((Legs::of(batch)?, Chunks::of(batch)?)))
         } else {
             Regular::Many { postings: rows::postings(batch)?, chunks: rows::chunks(batch)? }
@@ -192,7 +193,6 @@ impl Draft {
     async fn few(&self, conn: &mut PgConnection) -> Result<(), Fault> {
         let Regular::Few(few) = &self.regular else { return Ok(()) };
         let (legs, chunks) = few.as_ref();
-        let (numbers, paths, kinds) = &self.opened;
         sqlx::query_file!(
             "src/store/write/batch.sql",
             self.book,
@@ -208,9 +208,6 @@ impl Draft {
             self.seal.block.as_slice(),
             self.prev.as_slice(),
             self.seal.root.as_slice(),
-            numbers,
-            paths,
-            kinds as _,
             &legs.no,
             &legs.amount,
             &legs.effective_at as _,
