@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::place::{Place, signal};
+use crate::place::{Place, signal, stop};
 
 /// How long anything may take that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -145,7 +145,7 @@ impl Callers {
 
     /// Stops it where it stands.
     pub(crate) async fn pause(&self) {
-        signal("STOP", &[self.child.id().unwrap()]).await;
+        stop(self.child.id().unwrap()).await;
     }
 
     pub(crate) async fn wake(&self) {

@@ -32,7 +32,8 @@ enum Caught {
 /// Where it stands, once its backends have done what they could do without it.
 async fn look(conn: &mut PgConnection, name: &str) -> Caught {
     let sql = "select coalesce(bool_or(state = 'idle in transaction'), false),
-                coalesce(bool_or(state = 'active' and wait_event = 'ClientRead'), false),
+                coalesce(bool_or(state = 'active' and wait_event = 'ClientRead'
+                    and query like 'copy%'), false),
                 coalesce(bool_or(state = 'active' and wait_event is distinct from 'ClientRead'), false)
                from pg_stat_activity where application_name = $1";
     loop {
@@ -55,8 +56,12 @@ async fn catch(conn: &mut PgConnection, callers: &Callers, wanted: Caught, chanc
         callers.tally.goes_on().await;
         tokio::time::sleep(Duration::from_micros(chance.below(20_000))).await;
         callers.pause().await;
+        // What a backend does and what it waits for are not read at one instant: looked at twice.
         if look(conn, &callers.name()).await == wanted {
-            return;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if look(conn, &callers.name()).await == wanted {
+                return;
+            }
         }
         callers.wake().await;
         assert!(begun.elapsed() < PATIENCE, "never caught {wanted:?}");

@@ -73,7 +73,7 @@ impl Place {
         let mut postmaster = self.postmaster.lock().await.take().unwrap();
         let pid = postmaster.id().unwrap();
         // It must not start another while we look.
-        signal("STOP", &[pid]).await;
+        stop(pid).await;
         let children = children(pid);
         signal("KILL", &[&children[..], &[pid]].concat()).await;
         postmaster.wait().await.unwrap();
@@ -132,19 +132,33 @@ pub(crate) async fn signal(name: &str, pids: &[u32]) {
     let _ = kill.stderr(Stdio::null()).status().await.unwrap();
 }
 
-/// What stands after the name in `/proc/PID/stat`: the state, then the parent.
-fn stat(pid: u32) -> Option<(String, u32)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+/// Stops a process, and waits until each of its threads stands still: the signal itself does not.
+pub(crate) async fn stop(pid: u32) {
+    signal("STOP", &[pid]).await;
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let runs = |path: PathBuf| stat(&path).is_some_and(|(state, _)| state != "T");
+    while threads().any(|thread| runs(thread.path())) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What stands after the name in a process's or a thread's `stat`: the state, then the parent.
+fn stat(place: &Path) -> Option<(String, u32)> {
+    let text = fs::read_to_string(place.join("stat")).ok()?;
     let mut fields = text.rsplit_once(") ")?.1.split(' ');
     Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }
 
+fn of(pid: u32) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}"))
+}
+
 fn is_alive(pid: u32) -> bool {
-    stat(pid).is_some_and(|(state, _)| state != "Z" && state != "X")
+    stat(&of(pid)).is_some_and(|(state, _)| state != "Z" && state != "X")
 }
 
 fn children(parent: u32) -> Vec<u32> {
     let all = fs::read_dir("/proc").unwrap().flatten();
     let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| stat(*pid).is_some_and(|(_, of)| of == parent)).collect()
+    pids.filter(|pid| stat(&of(*pid)).is_some_and(|(_, of)| of == parent)).collect()
 }
