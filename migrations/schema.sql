@@ -980,7 +980,8 @@ begin
                     * ledger.weight(c.account, 3)) as sketch
         from fresh c
         left join lateral (
-            select account, debits_posted, credits_posted, debits_pending, credits_pending, floor, limits, side
+            select account, debits_posted, credits_posted, debits_pending, credits_pending, floor, limits,
+                side
             from ledger.chunk
             where book = c.book and account = c.account and batch < c.batch
             order by batch desc limit 1
@@ -1001,8 +1002,8 @@ begin
         perform ledger.refuse('limit_exceeded', format('batch %s of book %s', s.batch, s.book));
     end if;
 
-    -- An account's first chunk, and one whose limits change, stand as its kind and its limit say. Asked apart:
-    -- most batches have none, and even a question that is not put has to be prepared.
+    -- An account's first chunk, and one whose limits change, stand as its kind and its limit say. Asked
+    -- apart: most batches have none, and even a question that is not put has to be prepared.
     if s.fresh and exists (
         select from fresh c
         left join lateral (

@@ -72,8 +72,8 @@ impl Draft {
             .iter()
             .filter(|slot| slot.number.is_some_and(|no| no > batch.head.accounts))
             .collect();
-        // A limit is written before the chunk that bears it, which one statement could not do; and new accounts
-        // are rare enough to keep the statement without them.
+        // A limit is written before the chunk that bears it, which one statement could not do; and new
+        // accounts are rare enough to keep the statement without them.
         let regular = if batch.postings() < MANY && batch.rule.is_none() && opened.is_empty() {
             Regular::Few(Box::new((Legs::of(batch)?, Chunks::of(batch)?)))
         } else {
