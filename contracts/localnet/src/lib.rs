@@ -2,14 +2,17 @@
 //! protocol is spoken over HTTP, so the official SDKs use it unchanged. `README.md` lists what differs from
 //! the public network.
 //!
-//! Invariant: one thread owns the ledger; each accepted transaction closes a ledger of its own before it is
-//! answered.
-//! Absent: consensus, a mempool, more than one transaction a ledger.
+//! Invariant: one thread owns the ledger. Unless [`Faults`] say otherwise, nothing goes wrong and each
+//! accepted transaction closes a ledger of its own before it is answered.
+//! Absent: consensus.
 
 mod apply;
 mod encoding;
+pub mod faults;
 mod ledger;
+mod network;
 mod node;
+mod queue;
 mod rpc;
 mod server;
 
@@ -21,6 +24,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use faults::{BadScript, Fault, Faults, Rates, Rule, Strike};
 use node::{Ask, Node};
 
 /// Seconds of the Unix epoch, from wherever the embedder takes its time.
@@ -45,10 +49,12 @@ pub struct Options {
     pub state_file: Option<PathBuf>,
     /// The wall clock. Ledger time follows it and never goes back.
     pub now: Clock,
-    /// Whether `dev_advance` is answered.
+    /// Whether `dev_advance`, `dev_faults` and `dev_strike` are answered.
     pub dev_methods: bool,
     /// Seconds after which a ledger closes though nothing was sent (the public network's pace is 5).
     pub ledger_s: u64,
+    /// What goes wrong, from the start.
+    pub faults: Faults,
 }
 
 impl Options {
@@ -61,6 +67,7 @@ impl Options {
             now,
             dev_methods: false,
             ledger_s: 5,
+            faults: Faults::default(),
         }
     }
 }
@@ -87,6 +94,9 @@ pub enum StartError {
     /// The network's settings do not fit the host.
     #[error("cannot use the network settings: {0}")]
     Settings(String),
+    /// The script of faults cannot be played.
+    #[error("cannot play the script of faults: {0}")]
+    Faults(BadScript),
     /// The thread that owns the ledger could not be started.
     #[error("cannot start the ledger's thread: {0}")]
     Thread(String),
@@ -144,6 +154,28 @@ impl Localnet {
     /// The URL of its RPC.
     pub fn url(&self) -> String {
         format!("http://{}", rpc::reachable(self.addr))
+    }
+
+    /// Begins a script of faults from now on; the one that was played ends.
+    ///
+    /// # Errors
+    /// The first rule that cannot be played; nothing changes then.
+    pub async fn set_faults(&self, script: Faults) -> Result<(), BadScript> {
+        let (reply, answer) = oneshot::channel();
+        // A network that has stopped has no faults either.
+        if self.asks.send(Ask::SetFaults { script, reply }).await.is_err() {
+            return Ok(());
+        }
+        answer.await.unwrap_or(Ok(()))
+    }
+
+    /// The calls that the script has struck, in order.
+    pub async fn strikes(&self) -> Vec<Strike> {
+        let (reply, answer) = oneshot::channel();
+        if self.asks.send(Ask::Strikes { reply }).await.is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
     }
 
     /// Saves the state to `path`, replacing the file in one step.

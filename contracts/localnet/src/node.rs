@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::faults::{BadScript, Draw, Faults, Strike};
 use crate::ledger::log::Keeper;
 use crate::ledger::{Ledger, Rules};
-use crate::rpc::{self, Desk, Funded, RpcError};
+use crate::network::Network;
+use crate::rpc::{self, Desk, Funded, Reply};
 use crate::{Options, SaveError, StartError};
 
 /// Questions waiting for the ledger's thread at most; beyond that callers wait.
@@ -20,9 +22,13 @@ const STACK: usize = 16 << 20;
 /// A question to the ledger's thread.
 pub(crate) enum Ask {
     /// An RPC method.
-    Call { method: String, params: Value, reply: oneshot::Sender<Result<Value, RpcError>> },
+    Call { method: String, params: Value, reply: oneshot::Sender<Reply> },
     /// Lumens for an account.
     Fund { address: String, reply: oneshot::Sender<Funded> },
+    /// Begin a script of faults.
+    SetFaults { script: Faults, reply: oneshot::Sender<Result<(), BadScript>> },
+    /// What the script has struck.
+    Strikes { reply: oneshot::Sender<Vec<Strike>> },
     /// Write the state.
     Save { path: PathBuf, reply: oneshot::Sender<Result<(), SaveError>> },
     /// End.
@@ -71,17 +77,20 @@ fn open(options: Options, addr: SocketAddr) -> Result<(Desk, Option<Keeper>), St
         }
         None => None,
     };
-    Ok((Desk { ledger, dev_methods: options.dev_methods, addr }, keeper))
+    let network = Network::new(ledger);
+    let mut desk = Desk { network, faults: Draw::default(), dev_methods: options.dev_methods, addr };
+    rpc::set_faults(&mut desk, options.faults).map_err(StartError::Faults)?;
+    Ok((desk, keeper))
 }
 
 /// Answers until told to stop. What an answer rests on is written down before it is given.
 fn answer(mut desk: Desk, mut keeper: Option<Keeper>, mut inbox: mpsc::Receiver<Ask>) {
     while let Some(ask) = inbox.blocking_recv() {
-        desk.ledger.keep_pace();
+        desk.network.keep_pace();
         // Whoever asked may have gone; then nobody minds that the answer is lost.
         match ask {
             Ask::Call { method, params, reply } => {
-                let answer = rpc::call(&mut desk, &method, params);
+                let answer = rpc::serve(&mut desk, &method, params);
                 keep(&mut desk, &mut keeper);
                 drop(reply.send(answer));
             }
@@ -90,10 +99,12 @@ fn answer(mut desk: Desk, mut keeper: Option<Keeper>, mut inbox: mpsc::Receiver<
                 keep(&mut desk, &mut keeper);
                 drop(reply.send(answer));
             }
+            Ask::SetFaults { script, reply } => drop(reply.send(rpc::set_faults(&mut desk, script))),
+            Ask::Strikes { reply } => drop(reply.send(desk.faults.strikes().to_vec())),
             Ask::Save { path, reply } => {
                 let saved = match keeper.as_mut().filter(|keeper| keeper.keeps(&path)) {
-                    Some(keeper) => keeper.fold(&mut desk.ledger),
-                    None => desk.ledger.save(&path),
+                    Some(keeper) => keeper.fold(&mut desk.network.ledger),
+                    None => desk.network.ledger.save(&path),
                 };
                 drop(reply.send(saved));
             }
@@ -104,6 +115,6 @@ fn answer(mut desk: Desk, mut keeper: Option<Keeper>, mut inbox: mpsc::Receiver<
 
 fn keep(desk: &mut Desk, keeper: &mut Option<Keeper>) {
     if let Some(keeper) = keeper {
-        keeper.keep(&mut desk.ledger);
+        keeper.keep(&mut desk.network.ledger);
     }
 }

@@ -114,13 +114,22 @@ impl Candidate {
 
     /// The least inclusion fee: one base fee an operation, one more for a fee bump.
     pub(crate) fn least_inclusion_fee(&self) -> i64 {
-        let operations = self.tx.operations.len() as i64 + i64::from(self.bump.is_some());
-        operations.max(1) * i64::from(BASE_FEE)
+        self.weight() * i64::from(BASE_FEE)
     }
 
-    /// What is taken at first: without competition the inclusion fee is the least one, whatever was bid.
-    pub(crate) fn fee_taken(&self) -> i64 {
-        self.resource_fee().saturating_add(self.least_inclusion_fee()).min(self.fee_bid())
+    /// What it bids for being included, without the resource fee.
+    pub(crate) fn inclusion_bid(&self) -> i64 {
+        self.fee_bid().saturating_sub(self.resource_fee())
+    }
+
+    /// Operations it counts for: a fee bump is one more.
+    pub(crate) fn weight(&self) -> i64 {
+        (self.tx.operations.len() as i64 + i64::from(self.bump.is_some())).max(1)
+    }
+
+    /// What is taken at first: the ledger's fee an operation, whatever more was bid.
+    pub(crate) fn fee_taken(&self, base_fee: i64) -> i64 {
+        self.resource_fee().saturating_add(self.weight().saturating_mul(base_fee)).min(self.fee_bid())
     }
 
     /// A result of the whole: for a fee bump, the inner result in its wrapping.

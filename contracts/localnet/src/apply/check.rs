@@ -27,6 +27,11 @@ const LOW: usize = 1;
 const MEDIUM: usize = 2;
 const HIGH: usize = 3;
 
+/// The last moment at which it may be applied, in seconds of the Unix epoch, if it names one.
+pub(crate) fn max_time(candidate: &Candidate) -> Option<u64> {
+    conditions(&candidate.tx.cond).time_bounds.map(|bounds| bounds.max_time.0).filter(|time| *time != 0)
+}
+
 /// Answers for the outside first (who pays), then for the transaction itself.
 pub(crate) fn check(ledger: &Ledger, candidate: &Candidate, closing: Closing) -> Verdict {
     if let Some(result) = check_bump(ledger, candidate) {

@@ -16,12 +16,12 @@ mod signatures;
 use soroban_env_host::xdr::{
     AccountId, ContractEvent, DiagnosticEvent, ExtensionPoint, InnerTransactionResultResult as Inner,
     LedgerEntryChanges, Operation, OperationBody, OperationMetaV2, OperationResult, ScVal,
-    SorobanTransactionMetaExt, SorobanTransactionMetaExtV1, SorobanTransactionMetaV2, TransactionEnvelope,
-    TransactionMeta, TransactionMetaV4, TransactionResult, VecM,
+    SorobanTransactionMetaExt, SorobanTransactionMetaExtV1, SorobanTransactionMetaV2, TransactionMeta,
+    TransactionMetaV4, VecM,
 };
 
-use candidate::Candidate;
-use check::{Verdict, check};
+pub(crate) use candidate::{Candidate, plain_result};
+pub(crate) use check::{Verdict, check, max_time};
 
 use crate::encoding::bytes_of;
 use crate::ledger::history::Applied;
@@ -66,31 +66,18 @@ struct Run {
     outcomes: Vec<Outcome>,
 }
 
-/// Checks a transaction and, if it may be applied, applies it in a ledger of its own.
-///
-/// # Errors
-/// The result with which the network refuses it; nothing has changed then.
-pub(crate) fn submit(
-    ledger: &mut Ledger,
-    envelope: TransactionEnvelope,
-) -> Result<(), Box<TransactionResult>> {
-    let closing = ledger.closing();
-    let candidate = Candidate::read(envelope, &ledger.network_id)?;
-    if let Verdict::Refused(result) = check(ledger, &candidate, closing) {
-        return Err(result);
-    }
-    let applied = apply(ledger, candidate, closing);
-    ledger.close(1, closing.close_time, Some(applied));
-    Ok(())
+/// What an account can spend, in stroops.
+pub(crate) fn spendable(ledger: &Ledger, id: &AccountId) -> i64 {
+    ledger.state.account(id).map_or(0, |account| accounts::available(&account))
 }
 
-/// Applies a transaction that [`check`] found fit.
-fn apply(ledger: &mut Ledger, candidate: Candidate, closing: Closing) -> Applied {
-    let fee_meta = charge(ledger, &candidate, closing);
-    let before = take_sequence(ledger, &candidate, closing);
-    let (run, changes) = run_operations(ledger, &candidate, closing);
+/// Applies a transaction that [`check`] found fit in the ledger being closed.
+pub(crate) fn apply(ledger: &mut Ledger, candidate: &Candidate, closing: Closing) -> Applied {
+    let fee_meta = charge(ledger, candidate, closing);
+    let before = take_sequence(ledger, candidate, closing);
+    let (run, changes) = run_operations(ledger, candidate, closing);
     ledger.state.absorb(changes);
-    let fees = settle_fees(ledger, &candidate, &run, closing);
+    let fees = settle_fees(ledger, candidate, &run, closing);
     let inner = if run.success { Inner::TxSuccess } else { Inner::TxFailed };
     let result = candidate.result(fees.charged, inner(run.results.try_into().unwrap_or_default()));
     let returned = run.outcomes.iter().find_map(|o| o.returned.clone());
@@ -134,7 +121,7 @@ fn apply(ledger: &mut Ledger, candidate: Candidate, closing: Closing) -> Applied
 
 /// Takes the fee from whoever pays it.
 fn charge(ledger: &mut Ledger, candidate: &Candidate, closing: Closing) -> LedgerEntryChanges {
-    let fee = candidate.fee_taken();
+    let fee = candidate.fee_taken(closing.base_fee);
     ledger.collect_fee(fee);
     change_balance(ledger, &candidate.payer(), -fee, closing)
 }
@@ -214,7 +201,7 @@ struct Fees {
 
 /// Gives back what the refundable fee was not used for. A failed transaction used none of it.
 fn settle_fees(ledger: &mut Ledger, candidate: &Candidate, run: &Run, closing: Closing) -> Fees {
-    let taken = candidate.fee_taken();
+    let taken = candidate.fee_taken(closing.base_fee);
     let Some(data) = candidate.soroban() else {
         return Fees { charged: taken, non_refundable: 0, spent: Spent::default() };
     };

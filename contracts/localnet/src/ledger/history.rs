@@ -1,7 +1,7 @@
 //! What the network remembers of the past: closed ledgers, their transactions and events, within a window.
 //!
-//! Invariant: `closes` rises in sequence, and every transaction in it is found by its hash (a fee bump by
-//! both).
+//! Invariant: `closes` is never empty and rises in sequence, and every transaction in it is found by its
+//! hash (a fee bump by both).
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -20,7 +20,7 @@ pub(crate) const RETENTION_LEDGERS: u32 = 120_960;
 /// Ledgers with a transaction kept at most: at about 6 KB each, 120 MB.
 const RETENTION_CLOSES: usize = 20_000;
 
-/// One applied transaction, successful or not. Each ledger of this network holds at most one.
+/// One applied transaction, successful or not.
 #[derive(Clone, Debug)]
 pub(crate) struct Applied {
     pub(crate) hash: [u8; 32],
@@ -37,12 +37,13 @@ pub(crate) struct Applied {
     pub(crate) events: Vec<Vec<ContractEvent>>,
 }
 
-/// A closed ledger. Of several empty ones in a row only the last is kept.
+/// A closed ledger with its transactions in the order in which they were applied. Of several empty ones in a
+/// row only the last is kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Close {
     pub(crate) header: LedgerHeader,
     pub(crate) hash: [u8; 32],
-    pub(crate) applied: Option<Applied>,
+    pub(crate) applied: Vec<Applied>,
 }
 
 impl Close {
@@ -57,12 +58,29 @@ impl Close {
     }
 }
 
+/// A transaction and the ledger it is in.
+#[derive(Clone)]
+pub(crate) struct Found {
+    pub(crate) close: Rc<Close>,
+    /// Its place in the ledger, from 0.
+    pub(crate) at: usize,
+}
+
+impl Found {
+    /// The transaction.
+    pub(crate) fn applied(&self) -> &Applied {
+        &self.close.applied[self.at]
+    }
+}
+
 /// The window on the past.
 #[derive(Default)]
 pub(crate) struct History {
     closes: VecDeque<Rc<Close>>,
-    by_hash: HashMap<[u8; 32], Rc<Close>>,
+    by_hash: HashMap<[u8; 32], Found>,
     dropped_to: u32,
+    /// So many of the newest ledgers are kept though they are empty.
+    keep_idle: usize,
 }
 
 impl History {
@@ -81,21 +99,41 @@ impl History {
     /// Appends a ledger and forgets what falls out of the window.
     pub(crate) fn push(&mut self, close: Close) {
         let close = Rc::new(close);
-        if close.applied.is_none() && self.closes.len() > 1 && self.is_idle() {
-            self.closes.pop_back();
-        }
-        if let Some(applied) = &close.applied {
-            self.by_hash.insert(applied.hash, close.clone());
+        for (at, applied) in close.applied.iter().enumerate() {
+            let found = Found { close: close.clone(), at };
             if let Some(inner) = applied.inner_hash {
-                self.by_hash.insert(inner, close.clone());
+                self.by_hash.insert(inner, found.clone());
             }
+            self.by_hash.insert(applied.hash, found);
         }
         self.closes.push_back(close);
+        self.join_idle();
         self.forget();
     }
 
-    fn is_idle(&self) -> bool {
-        self.closes.back().is_some_and(|last| last.applied.is_none())
+    /// Keeps so many of the newest ledgers apart though nothing happened in them, so that an older view on
+    /// the network can be had.
+    pub(crate) fn keep_idle(&mut self, ledgers: usize) {
+        self.keep_idle = ledgers;
+    }
+
+    /// Of two empty ledgers in a row that have grown old enough, the first goes.
+    fn join_idle(&mut self) {
+        let Some(newer) = self.closes.len().checked_sub(1 + self.keep_idle).filter(|at| *at > 1) else {
+            return;
+        };
+        if self.closes[newer].applied.is_empty() && self.closes[newer - 1].applied.is_empty() {
+            self.closes.remove(newer - 1);
+        }
+    }
+
+    /// Forgets the ledgers before `sequence`, as a server does whose window has ended there. The newest one
+    /// stays.
+    pub(crate) fn forget_before(&mut self, sequence: u32) {
+        while self.closes.len() > 1 && self.closes.front().is_some_and(|c| c.sequence() < sequence) {
+            self.drop_oldest();
+        }
+        self.dropped_to = self.dropped_to.max(sequence.min(self.latest()).saturating_sub(1));
     }
 
     fn forget(&mut self) {
@@ -104,19 +142,23 @@ impl History {
             && (self.closes.len() > RETENTION_CLOSES
                 || self.closes.front().is_some_and(|c| c.sequence() <= horizon))
         {
-            let Some(gone) = self.closes.pop_front() else { break };
-            self.dropped_to = gone.sequence();
-            if let Some(applied) = &gone.applied {
-                self.by_hash.remove(&applied.hash);
-                if let Some(inner) = applied.inner_hash {
-                    self.by_hash.remove(&inner);
-                }
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(gone) = self.closes.pop_front() else { return };
+        self.dropped_to = gone.sequence();
+        for applied in &gone.applied {
+            self.by_hash.remove(&applied.hash);
+            if let Some(inner) = applied.inner_hash {
+                self.by_hash.remove(&inner);
             }
         }
     }
 
-    /// The ledger in which a transaction was applied.
-    pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<Rc<Close>> {
+    /// The ledger in which a transaction was applied, and its place there.
+    pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<Found> {
         self.by_hash.get(hash).cloned()
     }
 
@@ -124,6 +166,12 @@ impl History {
     pub(crate) fn since(&self, sequence: u32) -> impl Iterator<Item = &Rc<Close>> {
         let start = self.closes.partition_point(|c| c.sequence() < sequence);
         self.closes.range(start..)
+    }
+
+    /// The newest kept ledger that is not newer than `sequence`, or the oldest there is.
+    pub(crate) fn newest_up_to(&self, sequence: u32) -> Rc<Close> {
+        let after = self.closes.partition_point(|c| c.sequence() <= sequence);
+        self.closes[after.saturating_sub(1)].clone()
     }
 
     /// Number of the newest ledger.
@@ -137,25 +185,16 @@ impl History {
         let horizon = self.latest().saturating_sub(RETENTION_LEDGERS) + 1;
         if self.dropped_to == 0 { first.max(horizon) } else { (self.dropped_to + 1).max(horizon) }
     }
-
-    /// When the newest ledger closed.
-    pub(crate) fn latest_close_time(&self) -> u64 {
-        self.closes.back().map_or(0, |c| c.close_time())
-    }
-
-    /// When the oldest ledger in the window closed (the next kept one, if that one was empty).
-    pub(crate) fn oldest_close_time(&self) -> u64 {
-        self.since(self.oldest()).next().map_or_else(|| self.latest_close_time(), |c| c.close_time())
-    }
 }
 
-/// The set of transactions of a ledger: none, or the one that closed it.
-pub(crate) fn tx_set(previous: &[u8; 32], applied: Option<&Applied>) -> GeneralizedTransactionSet {
-    let envelope = applied.and_then(|a| decode::<TransactionEnvelope>(&a.envelope).ok());
-    let component = envelope.map(|envelope| {
+/// The set of transactions of a ledger.
+pub(crate) fn tx_set(previous: &[u8; 32], applied: &[Applied]) -> GeneralizedTransactionSet {
+    let envelopes: Vec<_> =
+        applied.iter().filter_map(|a| decode::<TransactionEnvelope>(&a.envelope).ok()).collect();
+    let component = (!envelopes.is_empty()).then(|| {
         TxSetComponent::TxsetCompTxsMaybeDiscountedFee(TxSetComponentTxsMaybeDiscountedFee {
             base_fee: Some(i64::from(BASE_FEE)),
-            txs: vec![envelope].try_into().unwrap_or_default(),
+            txs: envelopes.try_into().unwrap_or_default(),
         })
     });
     let first = component.into_iter().collect::<Vec<_>>().try_into().unwrap_or_default();

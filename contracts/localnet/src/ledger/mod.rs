@@ -1,11 +1,12 @@
 //! The ledger: its entries, its newest header, its past, and the closing of the next one.
 //!
-//! Invariant: sequence numbers rise, close times never fall. Each accepted transaction closes a ledger of its
-//! own; while nothing is sent, empty ledgers close at the network's pace whenever somebody looks.
+//! Invariant: sequence numbers rise, close times never fall.
+//! Absent: when ledgers close and what is in them (`network.rs`).
 
 pub(crate) mod file;
 pub(crate) mod history;
 pub(crate) mod log;
+pub(crate) mod past;
 mod saved;
 pub(crate) mod settings;
 pub(crate) mod state;
@@ -23,6 +24,7 @@ use soroban_simulation::NetworkConfig;
 use crate::encoding::{account_id, hash_of, sha256};
 use crate::{Clock, StartError};
 use history::{Applied, Close, History};
+use past::Past;
 use settings::{Limits, Unmetered};
 use state::{Overlay, Source as _, State};
 
@@ -44,6 +46,19 @@ const EVICTION_PERIOD: u32 = 512;
 pub(crate) struct Closing {
     pub(crate) sequence: u32,
     pub(crate) close_time: u64,
+    /// What an operation pays for being included, in stroops.
+    pub(crate) base_fee: i64,
+}
+
+/// More wants to get in than there is room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surge {
+    /// What an operation must bid, in stroops.
+    pub(crate) fee: i64,
+    /// The last ledger of the surge.
+    pub(crate) until: u32,
+    /// The queue is full too: lower bids are refused at its door.
+    pub(crate) refuses: bool,
 }
 
 /// The whole network. Lives on one thread, as the host's values may not leave theirs.
@@ -54,6 +69,10 @@ pub(crate) struct Ledger {
     pub(crate) config: NetworkConfig,
     pub(crate) limits: Limits,
     pub(crate) history: History,
+    /// What stood in the state before the newest ledgers, if somebody wants to know.
+    pub(crate) past: Past,
+    /// The fee below which nothing gets in just now, and until which ledger.
+    pub(crate) surge: Option<Surge>,
     pub(crate) header: LedgerHeader,
     pub(crate) header_hash: [u8; 32],
     modules: ModuleCache,
@@ -62,7 +81,7 @@ pub(crate) struct Ledger {
     /// Seconds `dev_advance` has put the network before the clock.
     offset_s: u64,
     ledger_s: u64,
-    /// From when on empty ledgers are counted.
+    /// From when on ledgers are counted that nobody asked for.
     paced_from: u64,
     /// Closed ledgers that are not written down yet, if somebody writes them down.
     log: Option<Vec<String>>,
@@ -88,7 +107,7 @@ impl Ledger {
         let (_, changes) = overlay.finish();
         state.absorb(changes);
         let header = genesis_header((rules.now)());
-        let first = Close { hash: hash_of(&header), header, applied: None };
+        let first = Close { hash: hash_of(&header), header, applied: Vec::new() };
         Self::assemble(rules, state, vec![first], (0, 0))
     }
 
@@ -114,6 +133,8 @@ impl Ledger {
             config,
             limits,
             history,
+            past: Past::default(),
+            surge: None,
             header,
             header_hash,
             modules,
@@ -124,6 +145,7 @@ impl Ledger {
             paced_from: 0,
             log: None,
         };
+        ledger.state.take_replaced();
         ledger.paced_from = ledger.clock().max(ledger.close_time());
         ledger.cache_every_module();
         Ok(ledger)
@@ -146,7 +168,19 @@ impl Ledger {
 
     /// The ledger that the next transaction would close.
     pub(crate) fn closing(&self) -> Closing {
-        Closing { sequence: self.sequence() + 1, close_time: self.clock().max(self.close_time()) }
+        self.closing_at(self.clock())
+    }
+
+    /// The next ledger, if it closes then.
+    pub(crate) fn closing_at(&self, at: u64) -> Closing {
+        let sequence = self.sequence().saturating_add(1);
+        let base_fee = self.surge_at(sequence).map_or(i64::from(BASE_FEE), |surge| surge.fee);
+        Closing { sequence, close_time: at.max(self.close_time()), base_fee }
+    }
+
+    /// The surge of fees that a ledger falls into.
+    pub(crate) fn surge_at(&self, sequence: u32) -> Option<Surge> {
+        self.surge.filter(|surge| sequence <= surge.until)
     }
 
     /// What the host is told of a ledger.
@@ -163,29 +197,27 @@ impl Ledger {
         info
     }
 
-    /// Closes the empty ledgers that the network would have closed since it last did anything.
-    pub(crate) fn keep_pace(&mut self) {
+    /// Seconds between ledgers that nobody asked for.
+    pub(crate) fn ledger_s(&self) -> u64 {
+        self.ledger_s
+    }
+
+    /// When ledgers are due that nobody has asked for: how many, and when the last of them closes.
+    pub(crate) fn missed(&self) -> Option<(u32, u64)> {
         let missed = self.clock().saturating_sub(self.paced_from) / self.ledger_s;
-        if missed == 0 {
-            return;
-        }
         let until = self.paced_from + missed * self.ledger_s;
-        let steps = u32::try_from(missed).unwrap_or(u32::MAX);
-        self.close(steps, until, None);
+        (missed > 0).then(|| (u32::try_from(missed).unwrap_or(u32::MAX), until))
     }
 
-    /// Puts the network's time and sequence forward, for tests of expiry and archival.
-    pub(crate) fn advance(&mut self, seconds: u64, ledgers: u32) {
+    /// Puts the network's time forward, for tests of expiry and archival; returns what it is then.
+    pub(crate) fn put_forward(&mut self, seconds: u64) -> u64 {
         self.offset_s = self.offset_s.saturating_add(seconds);
-        self.close(ledgers.max(1), self.clock(), None);
+        self.clock()
     }
 
-    /// Closes `steps` ledgers, of which the last may hold a transaction.
-    pub(crate) fn close(&mut self, steps: u32, at: u64, applied: Option<Applied>) {
-        let result_hash = applied
-            .as_ref()
-            .map_or([0; 32], |a| sha256(&[&1u32.to_be_bytes()[..], &a.hash[..], &a.result[..]].concat()));
-        let tx_set = history::tx_set(&self.header_hash, applied.as_ref());
+    /// Closes `steps` ledgers, of which the last may hold transactions.
+    pub(crate) fn close(&mut self, steps: u32, at: u64, applied: Vec<Applied>) {
+        let tx_set = history::tx_set(&self.header_hash, &applied);
         let header = LedgerHeader {
             previous_ledger_hash: Hash(self.header_hash),
             scp_value: StellarValue {
@@ -194,7 +226,7 @@ impl Ledger {
                 upgrades: VecM::default(),
                 ext: StellarValueExt::Basic,
             },
-            tx_set_result_hash: Hash(result_hash),
+            tx_set_result_hash: Hash(result_hash(&applied)),
             ledger_seq: self.sequence().saturating_add(steps),
             ..self.header.clone()
         };
@@ -205,11 +237,18 @@ impl Ledger {
             self.state.evict_temporary(self.sequence());
         }
         let close = Close { header, hash: self.header_hash, applied };
+        self.past.push(self.sequence(), self.state.take_replaced());
         let touched = self.state.take_touched();
         if let Some(log) = &mut self.log {
             log.push(log::line(&close, &touched, self.offset_s));
         }
         self.history.push(close);
+    }
+
+    /// From now on the newest ledgers are remembered one by one, with what stood in the state before them.
+    pub(crate) fn keep_past(&mut self) {
+        self.past.keep();
+        self.history.keep_idle(past::KEPT as usize);
     }
 
     /// From now on closed ledgers are noted for the log.
@@ -303,6 +342,19 @@ fn genesis_header(close_time: u64) -> LedgerHeader {
         skip_list: [Hash([0; 32]), Hash([0; 32]), Hash([0; 32]), Hash([0; 32])],
         ext: LedgerHeaderExt::V0,
     }
+}
+
+/// The hash of a ledger's results: none, or how many and each beside its transaction's hash.
+fn result_hash(applied: &[Applied]) -> [u8; 32] {
+    if applied.is_empty() {
+        return [0; 32];
+    }
+    let mut bytes = (applied.len() as u32).to_be_bytes().to_vec();
+    for one in applied {
+        bytes.extend(one.hash);
+        bytes.extend(&one.result);
+    }
+    sha256(&bytes)
 }
 
 /// A transaction's hash beside its result, as result sets and close meta carry them.

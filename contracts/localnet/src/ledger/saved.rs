@@ -10,8 +10,12 @@ use crate::encoding::{b64, b64_of, decode, decode_b64, from_b64, hash_of};
 #[derive(Serialize, Deserialize)]
 pub(super) struct SavedClose {
     header: String,
+    /// The first transaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     applied: Option<SavedApplied>,
+    /// The others; networks without a queue have none, and files of older ones have no word for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    more: Vec<SavedApplied>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,7 +33,12 @@ struct SavedApplied {
 
 /// A closed ledger for the file.
 pub(super) fn save_close(close: &Close) -> SavedClose {
-    let applied = close.applied.as_ref().map(|a| SavedApplied {
+    let mut all = close.applied.iter().map(save_applied);
+    SavedClose { header: b64_of(&close.header), applied: all.next(), more: all.collect() }
+}
+
+fn save_applied(a: &Applied) -> SavedApplied {
+    SavedApplied {
         hash: hex::encode(a.hash),
         inner_hash: a.inner_hash.map(hex::encode),
         success: a.success,
@@ -38,17 +47,13 @@ pub(super) fn save_close(close: &Close) -> SavedClose {
         fee_meta: b64(&a.fee_meta),
         meta: b64(&a.meta),
         diagnostics: a.diagnostics.iter().map(|d| b64(d)).collect(),
-    });
-    SavedClose { header: b64_of(&close.header), applied }
+    }
 }
 
 /// A closed ledger from the file; `None` if it is broken.
 pub(super) fn load_close(saved: &SavedClose) -> Option<Close> {
     let header: LedgerHeader = decode_b64(&saved.header)?;
-    let applied = match &saved.applied {
-        Some(applied) => Some(load_applied(applied)?),
-        None => None,
-    };
+    let applied = saved.applied.iter().chain(&saved.more).map(load_applied).collect::<Option<_>>()?;
     Some(Close { hash: hash_of(&header), header, applied })
 }
 

@@ -51,24 +51,33 @@ pub(crate) struct State {
     entries: RefCell<BTreeMap<Rc<LedgerKey>, EntryWithLiveUntil>>,
     /// What has changed since somebody last asked.
     touched: RefCell<Changes>,
+    /// What stood before, of all that has changed since somebody last asked.
+    replaced: RefCell<Changes>,
 }
 
 impl State {
     /// Makes changes count.
     pub(crate) fn absorb(&self, changes: Changes) {
         let mut entries = self.entries.borrow_mut();
+        let mut replaced = self.replaced.borrow_mut();
         self.touched.borrow_mut().extend(changes.clone());
         for (key, value) in changes {
-            match value {
-                Some(entry) => entries.insert(key, entry),
+            let before = match value {
+                Some(entry) => entries.insert(key.clone(), entry),
                 None => entries.remove(&key),
             };
+            replaced.entry(key).or_insert(before);
         }
     }
 
     /// What has changed since this was last asked.
     pub(crate) fn take_touched(&self) -> Changes {
         self.touched.take()
+    }
+
+    /// What stood before all that has changed since this was last asked.
+    pub(crate) fn take_replaced(&self) -> Changes {
+        self.replaced.take()
     }
 
     /// Drops temporary entries whose life is over, as the network's eviction does. Archived persistent ones

@@ -4,10 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use soroban_env_host::xdr::LedgerKey;
 
+use super::view::View;
 use super::{Answer, RpcError, only_base64};
 use crate::encoding::{b64_of, decode_b64};
-use crate::ledger::Ledger;
-use crate::ledger::state::Source as _;
 
 /// Keys in one call at most.
 const MAX_KEYS: usize = 200;
@@ -21,7 +20,7 @@ pub(super) struct Params {
 
 /// Entries that exist, archived ones with their past `liveUntilLedgerSeq`; keys without an entry are left
 /// out.
-pub(super) fn get(ledger: &Ledger, params: &Params) -> Answer {
+pub(super) fn get(view: &View<'_>, params: &Params) -> Answer {
     only_base64(params.format.as_deref())?;
     let keys = params.keys.as_deref().unwrap_or_default();
     if keys.len() > MAX_KEYS {
@@ -35,7 +34,7 @@ pub(super) fn get(ledger: &Ledger, params: &Params) -> Answer {
         if matches!(key, LedgerKey::Ttl(_)) {
             return Err(RpcError::params("ledger ttl entries cannot be queried directly"));
         }
-        let Some((entry, live_until)) = ledger.state.find(&key) else { continue };
+        let Some((entry, live_until)) = view.entry(&key) else { continue };
         let mut answer = json!({
             "key": text,
             "xdr": b64_of(&entry.data),
@@ -47,5 +46,5 @@ pub(super) fn get(ledger: &Ledger, params: &Params) -> Answer {
         }
         found.push(answer);
     }
-    Ok(json!({"entries": found, "latestLedger": ledger.sequence()}))
+    Ok(json!({"entries": found, "latestLedger": view.sequence()}))
 }

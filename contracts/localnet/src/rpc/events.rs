@@ -9,10 +9,10 @@ use soroban_env_host::xdr::{ContractEvent, ContractEventBody, ContractEventType,
 use stellar_strkey::Contract;
 
 use super::ledgers::Pagination;
+use super::view::View;
 use super::{Answer, RpcError, only_base64};
 use crate::encoding::{b64_of, decode_b64};
-use crate::ledger::Ledger;
-use crate::ledger::history::Close;
+use crate::ledger::history::{Applied, Close};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 10_000;
@@ -102,7 +102,7 @@ struct Filter {
 }
 
 /// A page of events.
-pub(super) fn get(ledger: &Ledger, params: Params) -> Answer {
+pub(super) fn get(view: &View<'_>, params: Params) -> Answer {
     only_base64(params.xdr_format.as_deref())?;
     let cursor = cursor_of(&params)?;
     let limit = params.pagination.as_ref().and_then(|p| p.limit).filter(|n| *n > 0).unwrap_or(DEFAULT_LIMIT);
@@ -111,7 +111,7 @@ pub(super) fn get(ledger: &Ledger, params: Params) -> Answer {
     }
     let filters = read_filters(params.filters.unwrap_or_default())?;
     let start = cursor.map_or(params.start_ledger.unwrap_or(0), |place| place.ledger);
-    let (oldest, latest) = (ledger.history.oldest(), ledger.sequence());
+    let (oldest, latest) = (view.oldest(), view.sequence());
     if start < oldest || start > latest {
         let message = format!("startLedger must be within the ledger range: {oldest} - {latest}");
         return Err(RpcError::request(message));
@@ -121,13 +121,13 @@ pub(super) fn get(ledger: &Ledger, params: Params) -> Answer {
         end = end.min(asked);
     }
     let mut found: Vec<(Place, Value)> = Vec::new();
-    'scan: for close in ledger.history.since(start).take_while(|close| close.sequence() < end) {
-        for (place, event) in events_of(close) {
+    'scan: for close in view.since(start).take_while(|close| close.sequence() < end) {
+        for (place, applied, event) in events_of(close) {
             let wanted = filters.is_empty() || filters.iter().any(|f| f.matches(event));
             if cursor.is_some_and(|c| place <= c) || !wanted {
                 continue;
             }
-            found.push((place, info(close, place, event)));
+            found.push((place, info(close, applied, (place, event))));
             if found.len() == limit {
                 break 'scan;
             }
@@ -142,8 +142,8 @@ pub(super) fn get(ledger: &Ledger, params: Params) -> Answer {
         "cursor": next.id(),
         "latestLedger": latest,
         "oldestLedger": oldest,
-        "latestLedgerCloseTime": ledger.close_time().to_string(),
-        "oldestLedgerCloseTime": ledger.history.oldest_close_time().to_string(),
+        "latestLedgerCloseTime": view.close_time().to_string(),
+        "oldestLedgerCloseTime": view.oldest_close_time().to_string(),
     }))
 }
 
@@ -163,19 +163,21 @@ fn cursor_of(params: &Params) -> Result<Option<Place>, RpcError> {
     }
 }
 
-/// The events of a successful transaction. Transactions count from 1, operations and events from 0.
-fn events_of(close: &Close) -> impl Iterator<Item = (Place, &ContractEvent)> {
+/// The events of a ledger's transactions. Transactions count from 1, operations and events from 0.
+fn events_of(close: &Close) -> impl Iterator<Item = (Place, &Applied, &ContractEvent)> {
     let ledger = close.sequence();
-    let operations = close.applied.iter().flat_map(|applied| applied.events.iter().zip(0u32..));
-    operations.flat_map(move |(events, operation)| {
+    let operations = close.applied.iter().zip(1u32..).flat_map(|(applied, transaction)| {
+        applied.events.iter().zip(0u32..).map(move |(events, at)| (applied, events, (transaction, at)))
+    });
+    operations.flat_map(move |(applied, events, (transaction, operation))| {
         events
             .iter()
             .zip(0u32..)
-            .map(move |(event, at)| (Place { ledger, transaction: 1, operation, event: at }, event))
+            .map(move |(event, at)| (Place { ledger, transaction, operation, event: at }, applied, event))
     })
 }
 
-fn info(close: &Close, place: Place, event: &ContractEvent) -> Value {
+fn info(close: &Close, applied: &Applied, (place, event): (Place, &ContractEvent)) -> Value {
     let ContractEventBody::V0(body) = &event.body;
     let contract = event.contract_id.as_ref().map(|id| Contract(id.0.0).to_string());
     json!({
@@ -186,7 +188,7 @@ fn info(close: &Close, place: Place, event: &ContractEvent) -> Value {
         "id": place.id(),
         "operationIndex": place.operation,
         "transactionIndex": place.transaction,
-        "txHash": close.applied.as_ref().map(|a| hex::encode(a.hash)).unwrap_or_default(),
+        "txHash": hex::encode(applied.hash),
         "topic": body.topics.iter().map(b64_of).collect::<Vec<_>>(),
         "value": b64_of(&body.data),
     })

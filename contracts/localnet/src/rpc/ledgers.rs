@@ -7,33 +7,34 @@ use soroban_env_host::xdr::{
     LedgerHeaderHistoryEntry, LedgerHeaderHistoryEntryExt, TransactionResultMetaV1, VecM,
 };
 
+use super::view::View;
 use super::{Answer, RpcError, only_base64};
 use crate::encoding::{b64_of, decode};
 use crate::ledger::history::{Applied, Close, tx_set};
-use crate::ledger::{Ledger, result_pair};
+use crate::ledger::result_pair;
 
 const DEFAULT_LIMIT: usize = 5;
 const MAX_LIMIT: usize = 200;
 
 /// The newest ledger, with its header and close meta.
-pub(super) fn latest(ledger: &Ledger) -> Value {
-    let close = ledger.history.since(ledger.sequence()).next();
+pub(super) fn latest(view: &View<'_>) -> Value {
+    let close = view.newest();
     json!({
-        "id": hex::encode(ledger.header_hash),
-        "protocolVersion": ledger.header.ledger_version,
-        "sequence": ledger.sequence(),
-        "closeTime": ledger.close_time().to_string(),
-        "headerXdr": b64_of(&ledger.header),
-        "metadataXdr": close.map(|c| b64_of(&close_meta(c))).unwrap_or_default(),
+        "id": hex::encode(close.hash),
+        "protocolVersion": close.header.ledger_version,
+        "sequence": close.sequence(),
+        "closeTime": close.close_time().to_string(),
+        "headerXdr": b64_of(&close.header),
+        "metadataXdr": b64_of(&close_meta(close)),
     })
 }
 
 fn close_meta(close: &Close) -> LedgerCloseMeta {
-    let processed = close.applied.as_ref().and_then(processing).into_iter().collect::<Vec<_>>();
+    let processed = close.applied.iter().filter_map(processing).collect::<Vec<_>>();
     LedgerCloseMeta::V2(LedgerCloseMetaV2 {
         ext: LedgerCloseMetaExt::V0,
         ledger_header: history_entry(close),
-        tx_set: tx_set(&close.header.previous_ledger_hash.0, close.applied.as_ref()),
+        tx_set: tx_set(&close.header.previous_ledger_hash.0, &close.applied),
         tx_processing: processed.try_into().unwrap_or_default(),
         upgrades_processing: VecM::default(),
         scp_info: VecM::default(),
@@ -79,7 +80,7 @@ impl ListParams {
     /// The cursor or the first ledger asked for, and the page's size.
     pub(super) fn range(
         &self,
-        ledger: &Ledger,
+        view: &View<'_>,
         default_limit: usize,
         max_limit: usize,
     ) -> Result<(Option<u64>, u32, usize), RpcError> {
@@ -97,7 +98,7 @@ impl ListParams {
             let cursor = cursor.parse().map_err(|_| RpcError::params("cursor is not a number"))?;
             return Ok((Some(cursor), 0, limit));
         }
-        let (oldest, latest) = (ledger.history.oldest(), ledger.sequence());
+        let (oldest, latest) = (view.oldest(), view.sequence());
         let start = self.start_ledger.unwrap_or(0);
         if start < oldest || start > latest {
             let message = format!(
@@ -111,10 +112,10 @@ impl ListParams {
 }
 
 /// Kept ledgers in order. Empty ones that closed in a row are one here.
-pub(super) fn list(ledger: &Ledger, params: &ListParams) -> Answer {
-    let (cursor, start, limit) = params.range(ledger, DEFAULT_LIMIT, MAX_LIMIT)?;
+pub(super) fn list(view: &View<'_>, params: &ListParams) -> Answer {
+    let (cursor, start, limit) = params.range(view, DEFAULT_LIMIT, MAX_LIMIT)?;
     let after = cursor.map_or(start, |c| u32::try_from(c).unwrap_or(u32::MAX).saturating_add(1));
-    let closes: Vec<_> = ledger.history.since(after).take(limit).collect();
+    let closes: Vec<_> = view.since(after).take(limit).collect();
     let last = closes.last().map_or_else(|| after.saturating_sub(1), |c| c.sequence());
     let ledgers: Vec<Value> = closes
         .into_iter()
@@ -130,10 +131,10 @@ pub(super) fn list(ledger: &Ledger, params: &ListParams) -> Answer {
         .collect();
     Ok(json!({
         "ledgers": ledgers,
-        "latestLedger": ledger.sequence(),
-        "latestLedgerCloseTime": ledger.close_time(),
-        "oldestLedger": ledger.history.oldest(),
-        "oldestLedgerCloseTime": ledger.history.oldest_close_time(),
+        "latestLedger": view.sequence(),
+        "latestLedgerCloseTime": view.close_time(),
+        "oldestLedger": view.oldest(),
+        "oldestLedgerCloseTime": view.oldest_close_time(),
         "cursor": last.to_string(),
     }))
 }

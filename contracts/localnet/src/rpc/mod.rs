@@ -1,25 +1,34 @@
 //! Stellar RPC's methods, in the words and JSON types of its server (stellar-rpc 30).
 
+mod dev;
 mod entries;
 mod events;
 pub(crate) mod ledgers;
 mod simulate;
 mod transactions;
+mod view;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use stellar_strkey::ed25519::PublicKey;
 
+use crate::apply::Candidate;
+use crate::encoding::{decode_b64, key_of};
+use crate::faults::{Call, Draw, Fault};
 use crate::ledger::history::RETENTION_LEDGERS;
-use crate::ledger::{BASE_FEE, Ledger, PROTOCOL};
+use crate::ledger::{Ledger, PROTOCOL};
+use crate::network::Network;
+use view::{Lag, View};
 
+pub(crate) use dev::set_faults;
 pub(crate) use transactions::{Funded, fund};
 
-/// The ledger with what its answers need to know besides.
+/// The network with what its answers need to know besides.
 pub(crate) struct Desk {
-    pub(crate) ledger: Ledger,
+    pub(crate) network: Network,
+    pub(crate) faults: Draw,
     pub(crate) dev_methods: bool,
     pub(crate) addr: SocketAddr,
 }
@@ -56,22 +65,84 @@ impl RpcError {
 /// What an RPC method answers.
 pub(crate) type Answer = Result<Value, RpcError>;
 
-/// Answers one method.
-pub(crate) fn call(desk: &mut Desk, method: &str, params: Value) -> Answer {
+/// What becomes of a call in the end.
+pub(crate) enum Reply {
+    /// It is answered.
+    Answer(Answer),
+    /// It is answered with an HTTP status alone.
+    Status(u16),
+    /// The connection closes.
+    HangUp,
+}
+
+/// Serves a call, with whatever the script lets go wrong.
+pub(crate) fn serve(desk: &mut Desk, method: &str, params: Value) -> Reply {
+    let mut fault = None;
+    for struck in desk.faults.strike(&about(&desk.network.ledger, method, &params)) {
+        if struck.is_weather() {
+            desk.network.suffer(&struck);
+        } else {
+            fault = Some(struck);
+        }
+    }
+    match fault {
+        Some(Fault::Sick { status }) => return Reply::Status(status),
+        Some(Fault::HangUp) => return Reply::HangUp,
+        Some(Fault::Twice) => drop(call(desk, method, params.clone(), None)),
+        _ => {}
+    }
+    let answer = call(desk, method, params, fault.as_ref());
+    match fault {
+        Some(Fault::LostAnswer { status }) => Reply::Status(status),
+        Some(Fault::HangUpAfter) => Reply::HangUp,
+        _ => Reply::Answer(answer),
+    }
+}
+
+/// What rules may ask about a call.
+fn about<'a>(ledger: &Ledger, method: &'a str, params: &Value) -> Call<'a> {
+    let mut call = Call { method, hash: None, source: None };
     match method {
-        "getHealth" => Ok(health(&desk.ledger)),
-        "getNetwork" => Ok(network(desk)),
-        "getVersionInfo" => Ok(version_info()),
-        "getFeeStats" => Ok(fee_stats(&desk.ledger)),
-        "getLatestLedger" => Ok(ledgers::latest(&desk.ledger)),
-        "getLedgers" => ledgers::list(&desk.ledger, &read(params)?),
-        "getLedgerEntries" => entries::get(&desk.ledger, &read(params)?),
-        "simulateTransaction" => simulate::simulate(&desk.ledger, &read(params)?),
-        "sendTransaction" => transactions::send(&mut desk.ledger, &read(params)?),
-        "getTransaction" => transactions::get(&desk.ledger, &read(params)?),
-        "getTransactions" => transactions::list(&desk.ledger, &read(params)?),
-        "getEvents" => events::get(&desk.ledger, read(params)?),
-        "dev_advance" if desk.dev_methods => advance(&mut desk.ledger, &read(params)?),
+        "sendTransaction" => {
+            let text = params.get("transaction").and_then(Value::as_str).unwrap_or("");
+            if let Some(Ok(candidate)) =
+                decode_b64(text).map(|envelope| Candidate::read(envelope, &ledger.network_id))
+            {
+                call.hash = Some(hex::encode(candidate.hash));
+                call.source = Some(PublicKey(key_of(&candidate.source())).to_string().to_string());
+            }
+        }
+        "getTransaction" => call.hash = params.get("hash").and_then(Value::as_str).map(str::to_owned),
+        _ => {}
+    }
+    call
+}
+
+/// Answers one method; `fault` is one that concerns its answer.
+fn call(desk: &mut Desk, method: &str, params: Value, fault: Option<&Fault>) -> Answer {
+    match method {
+        "sendTransaction" => return transactions::send(&mut desk.network, &read(params)?, fault),
+        "getNetwork" => return Ok(about_network(desk)),
+        "getVersionInfo" => return Ok(version_info()),
+        _ if desk.dev_methods && method.starts_with("dev_") => return dev::call(desk, method, params),
+        _ => {}
+    }
+    let lag = match fault {
+        Some(Fault::Stale { ledgers }) => Lag { behind: *ledgers, blind: 0 },
+        Some(Fault::NotFound { ledgers }) => Lag { behind: 0, blind: *ledgers },
+        _ => Lag::default(),
+    };
+    let view = View::of(&desk.network.ledger, lag);
+    match method {
+        "getHealth" => Ok(health(&view)),
+        "getFeeStats" => Ok(fee_stats(&view)),
+        "getLatestLedger" => Ok(ledgers::latest(&view)),
+        "getLedgers" => ledgers::list(&view, &read(params)?),
+        "getLedgerEntries" => entries::get(&view, &read(params)?),
+        "simulateTransaction" => simulate::simulate(&view, &read(params)?),
+        "getTransaction" => transactions::get(&view, &read(params)?),
+        "getTransactions" => transactions::list(&view, &read(params)?),
+        "getEvents" => events::get(&view, read(params)?),
         _ => Err(RpcError { code: -32601, message: format!("method {method} not found") }),
     }
 }
@@ -94,21 +165,21 @@ fn only_base64(format: Option<&str>) -> Result<(), RpcError> {
     }
 }
 
-fn health(ledger: &Ledger) -> Value {
+fn health(view: &View<'_>) -> Value {
     json!({
         "status": "healthy",
-        "latestLedger": ledger.sequence(),
-        "latestLedgerCloseTime": ledger.close_time().to_string(),
-        "oldestLedger": ledger.history.oldest(),
-        "oldestLedgerCloseTime": ledger.history.oldest_close_time().to_string(),
+        "latestLedger": view.sequence(),
+        "latestLedgerCloseTime": view.close_time().to_string(),
+        "oldestLedger": view.oldest(),
+        "oldestLedgerCloseTime": view.oldest_close_time().to_string(),
         "ledgerRetentionWindow": RETENTION_LEDGERS,
     })
 }
 
-fn network(desk: &Desk) -> Value {
+fn about_network(desk: &Desk) -> Value {
     json!({
         "friendbotUrl": format!("http://{}/friendbot", reachable(desk.addr)),
-        "passphrase": desk.ledger.passphrase,
+        "passphrase": desk.network.ledger.passphrase,
         "protocolVersion": PROTOCOL,
     })
 }
@@ -128,10 +199,10 @@ fn version_info() -> Value {
     })
 }
 
-/// Without competition every transaction is included at the base fee.
-fn fee_stats(ledger: &Ledger) -> Value {
+/// Without competition every transaction is included at the base fee, in a surge at the surge's.
+fn fee_stats(view: &View<'_>) -> Value {
     let mut distribution = serde_json::Map::new();
-    let fee = BASE_FEE.to_string();
+    let fee = view.closing().base_fee.to_string();
     for word in
         ["max", "min", "mode", "p10", "p20", "p30", "p40", "p50", "p60", "p70", "p80", "p90", "p95", "p99"]
     {
@@ -142,24 +213,6 @@ fn fee_stats(ledger: &Ledger) -> Value {
     json!({
         "sorobanInclusionFee": distribution,
         "inclusionFee": distribution,
-        "latestLedger": ledger.sequence(),
+        "latestLedger": view.sequence(),
     })
-}
-
-#[derive(Deserialize)]
-struct Advance {
-    seconds: Option<u64>,
-    ledgers: Option<u32>,
-}
-
-/// Steps of more would run out of ledger numbers or years.
-const MAX_ADVANCE: u64 = 1_000_000_000;
-
-fn advance(ledger: &mut Ledger, ahead: &Advance) -> Answer {
-    let (seconds, ledgers) = (ahead.seconds.unwrap_or(0), ahead.ledgers.unwrap_or(0));
-    if seconds > MAX_ADVANCE || u64::from(ledgers) > MAX_ADVANCE {
-        return Err(RpcError::params("seconds and ledgers must be at most 1000000000"));
-    }
-    ledger.advance(seconds, ledgers);
-    Ok(json!({"sequence": ledger.sequence(), "closeTime": ledger.close_time().to_string()}))
 }

@@ -24,6 +24,7 @@ use soroban_simulation::simulation::{
 
 use stellar_strkey::Contract;
 
+use super::view::View;
 use super::{Answer, only_base64};
 use crate::encoding::{account_of, b64_of, bytes_of, decode_b64, sha256};
 use crate::ledger::Ledger;
@@ -46,14 +47,14 @@ struct ResourceConfig {
 }
 
 /// Simulates; what is wrong with the transaction stands under `error`, as the real server has it.
-pub(super) fn simulate(ledger: &Ledger, params: &Params) -> Answer {
+pub(super) fn simulate(view: &View<'_>, params: &Params) -> Answer {
     only_base64(params.xdr_format.as_deref())?;
     // A panic in the simulation's crates must not take the network with it; nothing is written here, so
     // nothing can be left half done.
-    let simulated = catch_unwind(AssertUnwindSafe(|| read(params).and_then(|tx| run(ledger, params, &tx))));
+    let simulated = catch_unwind(AssertUnwindSafe(|| read(params).and_then(|tx| run(view, params, &tx))));
     let answer = simulated.unwrap_or_else(|_| Err("the simulation broke off".into()));
     let mut answer = answer.unwrap_or_else(|error| json!({"error": error}));
-    answer["latestLedger"] = ledger.sequence().into();
+    answer["latestLedger"] = view.sequence().into();
     Ok(answer)
 }
 
@@ -65,23 +66,23 @@ fn read(params: &Params) -> Result<Transaction, String> {
     }
 }
 
-fn run(ledger: &Ledger, params: &Params, tx: &Transaction) -> Result<Value, String> {
+fn run(view: &View<'_>, params: &Params, tx: &Transaction) -> Result<Value, String> {
     let Some(Operation { source_account, body }) = tx.operations.first() else {
         return Err("Transaction contains more than one operation".into());
     };
     let source = account_of(source_account.as_ref().unwrap_or(&tx.source_account));
-    let closing = ledger.closing();
+    let (ledger, closing) = (view.ledger, view.closing());
     let info = ledger.info(closing.sequence, closing.close_time);
     let mut adjust = SimulationAdjustmentConfig::default_adjustment();
     if let Some(config) = &params.resource_config {
         let leeway = u32::try_from(config.instruction_leeway.unwrap_or(0)).unwrap_or(u32::MAX);
         adjust.instructions.additive_factor = adjust.instructions.additive_factor.max(leeway);
     }
-    let (state, config) = (&*ledger.state, &ledger.config);
+    let (state, config) = (&*view.state, &ledger.config);
     let data = match body {
         OperationBody::InvokeHostFunction(op) => {
             let auth = auth_mode(params, op)?;
-            return invoke(ledger, op, &source, auth, &(adjust, info));
+            return invoke(view, op, &source, auth, &(adjust, info));
         }
         _ if params.auth_mode.as_deref().is_some_and(|mode| !mode.is_empty()) => {
             return Err("cannot set authMode with non-InvokeHostFunction operations".into());
@@ -137,7 +138,7 @@ fn auth_mode(params: &Params, op: &InvokeHostFunctionOp) -> Result<AuthMode, Str
 type Terms = (SimulationAdjustmentConfig, LedgerInfo);
 
 fn invoke(
-    ledger: &Ledger,
+    view: &View<'_>,
     op: &InvokeHostFunctionOp,
     source: &AccountId,
     auth: AuthMode,
@@ -147,7 +148,8 @@ fn invoke(
         AuthMode::Enforcing(entries) => AuthMode::Enforcing(entries.clone()),
         AuthMode::Recording(how) => AuthMode::Recording(*how),
     };
-    let done = simulate_on(ledger, ledger.state.clone(), op, (source, auth), terms)?;
+    let ledger = view.ledger;
+    let done = simulate_on(view, view.state.clone(), op, (source, auth), terms)?;
     if !restores_too_much(ledger, done.transaction_data.as_ref()) {
         return Ok(answer_of(&done));
     }
@@ -155,9 +157,9 @@ fn invoke(
     // restore, and what this one needs after that.
     let (adjust, info) = terms;
     let restoring =
-        AutoRestoringSnapshotSource::new(ledger.state.clone(), info).map_err(|e| format!("{e:#}"))?;
+        AutoRestoringSnapshotSource::new(view.state.clone(), info).map_err(|e| format!("{e:#}"))?;
     let restoring = Rc::new(restoring);
-    let done = simulate_on(ledger, restoring.clone(), op, (source, again), terms)?;
+    let done = simulate_on(view, restoring.clone(), op, (source, again), terms)?;
     let mut answer = answer_of(&done);
     let preamble =
         restoring.simulate_restore_keys_op(&ledger.config, adjust, info).map_err(|e| format!("{e:#}"))?;
@@ -170,17 +172,17 @@ fn invoke(
 }
 
 fn simulate_on(
-    ledger: &Ledger,
+    view: &View<'_>,
     snapshot: Rc<dyn SnapshotSource>,
     op: &InvokeHostFunctionOp,
     (source, auth): (&AccountId, AuthMode),
     (adjust, info): &Terms,
 ) -> Result<InvokeHostFunctionSimulationResult, String> {
-    let seed = sha256(&[&bytes_of(op)[..], &ledger.header_hash[..]].concat());
+    let seed = sha256(&[&bytes_of(op)[..], &view.newest().hash[..]].concat());
     let function = op.host_function.clone();
     simulate_invoke_host_function_op(
         snapshot,
-        &ledger.config,
+        &view.ledger.config,
         adjust,
         info,
         function,

@@ -6,17 +6,21 @@ use serde_json::{Value, json};
 use soroban_env_host::xdr::{
     CreateAccountOp, DecoratedSignature, Memo, MuxedAccount, Operation, OperationBody, Preconditions,
     SequenceNumber, Signature, SignatureHint, Transaction, TransactionEnvelope, TransactionExt,
-    TransactionResult, TransactionV1Envelope, Uint256, VecM,
+    TransactionResultResult, TransactionV1Envelope, Uint256, VecM,
 };
 use stellar_strkey::ed25519::PublicKey;
 
 use super::ledgers::ListParams;
+use super::view::View;
 use super::{Answer, Desk, RpcError, only_base64};
-use crate::apply;
+use crate::apply::{Candidate, plain_result};
 use crate::encoding::{account_id, b64, b64_of, decode_b64};
-use crate::ledger::history::{Applied, Close};
+use crate::faults::Fault;
+use crate::ledger::Ledger;
+use crate::ledger::history::Found;
 use crate::ledger::state::Source as _;
-use crate::ledger::{BASE_FEE, Ledger};
+use crate::network::Network;
+use crate::queue::{Fate, Sent};
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
@@ -33,29 +37,20 @@ pub(super) struct SendParams {
     format: Option<String>,
 }
 
-/// The words of `sendTransaction`.
-enum Sent {
-    Pending,
-    /// Known and still the newest.
-    Duplicate,
-    /// Known and applied a short while ago.
-    TryAgainLater,
-    Error(Box<TransactionResult>),
-}
-
 /// Takes a transaction. Nothing is answered but what the network's queue would say; the outcome is for
 /// getTransaction.
-pub(super) fn send(ledger: &mut Ledger, params: &SendParams) -> Answer {
+pub(super) fn send(network: &mut Network, params: &SendParams, fault: Option<&Fault>) -> Answer {
     only_base64(params.format.as_deref())?;
     let envelope: TransactionEnvelope = decode_b64(params.transaction.as_deref().unwrap_or(""))
         .ok_or_else(|| RpcError::params("invalid_xdr"))?;
+    let ledger = &network.ledger;
     let hash = envelope.hash(ledger.network_id).map_err(|_| RpcError::params("invalid_hash"))?;
     let mut answer = json!({
         "hash": hex::encode(hash),
         "latestLedger": ledger.sequence(),
         "latestLedgerCloseTime": ledger.close_time().to_string(),
     });
-    match enqueue(ledger, envelope, &hash) {
+    match enqueue(network, envelope, &hash, fault) {
         Sent::Pending => answer["status"] = "PENDING".into(),
         Sent::Duplicate => answer["status"] = "DUPLICATE".into(),
         Sent::TryAgainLater => answer["status"] = "TRY_AGAIN_LATER".into(),
@@ -67,19 +62,40 @@ pub(super) fn send(ledger: &mut Ledger, params: &SendParams) -> Answer {
     Ok(answer)
 }
 
-/// What the queue does with it. Faults to be injected later belong here: everything that is said about a
-/// transaction passes through.
-fn enqueue(ledger: &mut Ledger, envelope: TransactionEnvelope, hash: &[u8; 32]) -> Sent {
-    if let Some(close) = ledger.history.find(hash) {
-        let age = ledger.sequence().saturating_sub(close.sequence());
+/// What the queue does with it, or what a fault makes of that.
+fn enqueue(
+    network: &mut Network,
+    envelope: TransactionEnvelope,
+    hash: &[u8; 32],
+    fault: Option<&Fault>,
+) -> Sent {
+    match fault {
+        Some(Fault::TryAgainLater) => return Sent::TryAgainLater,
+        Some(Fault::BadSequence) => {
+            return Sent::Error(Box::new(plain_result(0, TransactionResultResult::TxBadSeq)));
+        }
+        Some(Fault::Lost) => return Sent::Pending,
+        _ => {}
+    }
+    if let Some(found) = network.ledger.history.find(hash) {
+        let age = network.ledger.sequence().saturating_sub(found.close.sequence());
         match age {
-            0 => return Sent::Duplicate,
-            1..=BANNED_LEDGERS => return Sent::TryAgainLater,
+            // Without a queue this stands for the moment in which a queue would still hold it.
+            0 if !network.queued => return Sent::Duplicate,
+            0..=BANNED_LEDGERS => return Sent::TryAgainLater,
             _ => {} // Forgotten by the queue; its sequence number is used, so the check below refuses it.
         }
     }
-    match apply::submit(ledger, envelope) {
-        Ok(()) => Sent::Pending,
+    let fate = match fault {
+        Some(Fault::Dropped) => Fate::Never,
+        Some(Fault::LastMoment) => Fate::LastMoment,
+        Some(Fault::Late { ledgers }) => {
+            Fate::In(network.ledger.sequence().saturating_add(1).saturating_add(*ledgers))
+        }
+        _ => Fate::Next,
+    };
+    match Candidate::read(envelope, &network.ledger.network_id) {
+        Ok(candidate) => network.send(candidate, fate),
         Err(result) => Sent::Error(result),
     }
 }
@@ -93,7 +109,7 @@ pub(super) struct GetParams {
 }
 
 /// One transaction, or that it is not known within the window.
-pub(super) fn get(ledger: &Ledger, params: &GetParams) -> Answer {
+pub(super) fn get(view: &View<'_>, params: &GetParams) -> Answer {
     only_base64(params.format.as_deref())?;
     let asked = params.hash.as_deref().unwrap_or("");
     if asked.len() != 64 {
@@ -101,11 +117,10 @@ pub(super) fn get(ledger: &Ledger, params: &GetParams) -> Answer {
     }
     let bytes = hex::decode(asked).map_err(|e| RpcError::params(format!("incorrect hash: {e}")))?;
     let hash: [u8; 32] = bytes.try_into().map_err(|_| RpcError::params("incorrect hash"))?;
-    let found = ledger.history.find(&hash);
-    let mut answer = match found.as_ref().and_then(|close| close.applied.as_ref().map(|a| (close, a))) {
-        Some((close, applied)) => {
-            let mut details = details(close, applied);
-            details["createdAt"] = close.close_time().to_string().into();
+    let mut answer = match view.transaction(&hash) {
+        Some(found) => {
+            let mut details = details(&found);
+            details["createdAt"] = found.close.close_time().to_string().into();
             details
         }
         None => json!({
@@ -113,25 +128,26 @@ pub(super) fn get(ledger: &Ledger, params: &GetParams) -> Answer {
         }),
     };
     answer["txHash"] = asked.into();
-    answer["latestLedger"] = ledger.sequence().into();
-    answer["latestLedgerCloseTime"] = ledger.close_time().to_string().into();
-    answer["oldestLedger"] = ledger.history.oldest().into();
-    answer["oldestLedgerCloseTime"] = ledger.history.oldest_close_time().to_string().into();
+    answer["latestLedger"] = view.sequence().into();
+    answer["latestLedgerCloseTime"] = view.close_time().to_string().into();
+    answer["oldestLedger"] = view.oldest().into();
+    answer["oldestLedgerCloseTime"] = view.oldest_close_time().to_string().into();
     Ok(answer)
 }
 
-fn details(close: &Close, applied: &Applied) -> Value {
+fn details(found: &Found) -> Value {
+    let applied = found.applied();
     let events: Vec<Vec<String>> =
         applied.events.iter().map(|events| events.iter().map(b64_of).collect()).collect();
     let mut details = json!({
         "status": if applied.success { "SUCCESS" } else { "FAILED" },
         "txHash": hex::encode(applied.hash),
-        "applicationOrder": 1,
+        "applicationOrder": found.at + 1,
         "feeBump": applied.inner_hash.is_some(),
         "envelopeXdr": b64(&applied.envelope),
         "resultXdr": b64(&applied.result),
         "resultMetaXdr": b64(&applied.meta),
-        "ledger": close.sequence(),
+        "ledger": found.close.sequence(),
         "events": {"transactionEventsXdr": [], "contractEventsXdr": events},
     });
     if !applied.diagnostics.is_empty() {
@@ -141,28 +157,29 @@ fn details(close: &Close, applied: &Applied) -> Value {
 }
 
 /// Transactions in order, a page at a time. The cursor is the place of the last one.
-pub(super) fn list(ledger: &Ledger, params: &ListParams) -> Answer {
-    let (cursor, start, limit) = params.range(ledger, DEFAULT_LIMIT, MAX_LIMIT)?;
-    // A place is `ledger << 32 | order << 12`; with one transaction a ledger, "after it" is the next ledger.
-    let from = cursor.map_or(start, |place| u32::try_from(place >> 32).unwrap_or(u32::MAX).saturating_add(1));
+pub(super) fn list(view: &View<'_>, params: &ListParams) -> Answer {
+    let (cursor, start, limit) = params.range(view, DEFAULT_LIMIT, MAX_LIMIT)?;
+    let from = cursor.map_or(start, |place| u32::try_from(place >> 32).unwrap_or(u32::MAX));
     let mut transactions = Vec::new();
     let mut last = cursor.unwrap_or(u64::from(start) << 32);
-    for close in ledger.history.since(from) {
-        let Some(applied) = &close.applied else { continue };
-        if transactions.len() == limit {
-            break;
-        }
-        let mut details = details(close, applied);
-        details["createdAt"] = close.close_time().into();
+    let all = view
+        .since(from)
+        .flat_map(|close| (0..close.applied.len()).map(|at| Found { close: close.clone(), at }));
+    // A place is `ledger << 32 | order << 12`.
+    let placed =
+        all.map(|found| (u64::from(found.close.sequence()) << 32 | (found.at as u64 + 1) << 12, found));
+    for (place, found) in placed.filter(|(place, _)| cursor.is_none_or(|c| *place > c)).take(limit) {
+        let mut details = details(&found);
+        details["createdAt"] = found.close.close_time().into();
         transactions.push(details);
-        last = (u64::from(close.sequence()) << 32) | (1 << 12);
+        last = place;
     }
     Ok(json!({
         "transactions": transactions,
-        "latestLedger": ledger.sequence(),
-        "latestLedgerCloseTimestamp": ledger.close_time(),
-        "oldestLedger": ledger.history.oldest(),
-        "oldestLedgerCloseTimestamp": ledger.history.oldest_close_time(),
+        "latestLedger": view.sequence(),
+        "latestLedgerCloseTimestamp": view.close_time(),
+        "oldestLedger": view.oldest(),
+        "oldestLedgerCloseTimestamp": view.oldest_close_time(),
         "cursor": last.to_string(),
     }))
 }
@@ -175,7 +192,7 @@ pub(crate) enum Funded {
 
 /// Creates an account with a gift from the first account of the network.
 pub(crate) fn fund(desk: &mut Desk, address: &str) -> Funded {
-    let ledger = &mut desk.ledger;
+    let ledger = &desk.network.ledger;
     let Ok(PublicKey(key)) = PublicKey::from_string(address) else {
         return Funded::Refused(format!("invalid address: {address} is not an account (G…)"));
     };
@@ -191,13 +208,24 @@ pub(crate) fn fund(desk: &mut Desk, address: &str) -> Funded {
     let Ok(hash) = envelope.hash(ledger.network_id) else {
         return Funded::Refused("friendbot's transaction has no hash".into());
     };
-    if let Err(result) = apply::submit(ledger, envelope) {
-        return Funded::Refused(format!("friendbot's transaction was refused: {}", result.result.name()));
+    let sent = match Candidate::read(envelope, &ledger.network_id) {
+        Ok(candidate) => desk.network.send(candidate, Fate::Next),
+        Err(result) => Sent::Error(result),
+    };
+    match sent {
+        Sent::Error(result) => {
+            return Funded::Refused(format!("friendbot's transaction was refused: {}", result.result.name()));
+        }
+        Sent::Duplicate | Sent::TryAgainLater => return Funded::Refused("friendbot is busy".into()),
+        // Friendbot answers when it is done.
+        Sent::Pending if desk.network.queued => desk.network.close_now(),
+        Sent::Pending => {}
     }
-    let close = ledger.history.find(&hash);
-    let Some(applied) = close.as_ref().and_then(|c| c.applied.as_ref()).filter(|a| a.success) else {
+    let ledger = &desk.network.ledger;
+    let Some(found) = ledger.history.find(&hash).filter(|found| found.applied().success) else {
         return Funded::Refused("friendbot's transaction failed".into());
     };
+    let applied = found.applied();
     Funded::Done(json!({
         "successful": true,
         "hash": hex::encode(hash),
@@ -217,7 +245,7 @@ fn gift(ledger: &Ledger, to: [u8; 32]) -> Option<TransactionEnvelope> {
     });
     let tx = Transaction {
         source_account: MuxedAccount::Ed25519(Uint256(from)),
-        fee: BASE_FEE,
+        fee: u32::try_from(ledger.closing().base_fee).unwrap_or(u32::MAX),
         seq_num: SequenceNumber(ledger.next_sequence(from)?),
         cond: Preconditions::None,
         memo: Memo::None,

@@ -5,7 +5,12 @@ use soroban_env_host::xdr::*;
 
 use crate::support::*;
 
-fn bump(inner: &TransactionEnvelope, payer: &Party, fee: i64, signer: &Party) -> TransactionEnvelope {
+pub(crate) fn bump(
+    inner: &TransactionEnvelope,
+    payer: &Party,
+    fee: i64,
+    signer: &Party,
+) -> TransactionEnvelope {
     let TransactionEnvelope::Tx(inner) = inner else { panic!() };
     let tx = FeeBumpTransaction {
         fee_source: payer.muxed(),

@@ -11,6 +11,7 @@ mod accounts;
 mod bumps;
 mod contracts;
 mod events;
+mod faults;
 mod invocations;
 mod lives;
 mod protocol;

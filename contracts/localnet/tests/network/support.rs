@@ -17,7 +17,7 @@ pub(crate) const WASM: &[u8] = include_bytes!("../../../escrow/escrow.wasm");
 pub(crate) struct Net {
     pub(crate) localnet: Localnet,
     pub(crate) clock: Arc<AtomicU64>,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 pub(crate) async fn net() -> Net {
