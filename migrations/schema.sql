@@ -48,6 +48,21 @@ grant usage on schema ussd to amana_app;
 
 create type privacy.sealed as (key_id uuid, nonce bytea, ciphertext bytea);
 
+create table chain.alias (
+    hash text not null,
+    attempt text not null,
+    no integer not null,
+    envelope text not null,
+    fee bigint not null,
+    created_at timestamp with time zone not null,
+    constraint alias_order UNIQUE (attempt, no),
+    constraint alias_pkey PRIMARY KEY (hash),
+    constraint alias_attempt_fkey FOREIGN KEY (attempt) REFERENCES chain.attempt(hash),
+    constraint alias_fee_positive CHECK ((fee > 0))
+);
+grant insert, select on chain.alias to amana_app;
+grant select on chain.alias to amana_reader;
+
 create table chain.attempt (
     intent uuid not null,
     no integer not null,
@@ -63,12 +78,15 @@ create table chain.attempt (
     created_at timestamp with time zone not null,
     closed_at timestamp with time zone,
     ledger bigint,
+    answer jsonb,
+    applied text,
     constraint attempt_hash_key UNIQUE (hash),
     constraint attempt_pkey PRIMARY KEY (intent, no),
     constraint attempt_channel_fkey FOREIGN KEY (channel) REFERENCES chain.channel(address),
     constraint attempt_intent_fkey FOREIGN KEY (intent) REFERENCES chain.intent(id),
     constraint attempt_status CHECK ((status = ANY (ARRAY['open'::text, 'success'::text, 'failed'::text, 'dead'::text])))
 );
+CREATE INDEX attempt_channel ON chain.attempt USING btree (channel, created_at);
 CREATE UNIQUE INDEX attempt_one_channel ON chain.attempt USING btree (channel) WHERE (status = 'open'::text);
 CREATE UNIQUE INDEX attempt_one_open ON chain.attempt USING btree (intent) WHERE (status = 'open'::text);
 grant insert, select, update on chain.attempt to amana_app;
@@ -76,6 +94,9 @@ grant select on chain.attempt to amana_reader;
 
 create table chain.channel (
     address text not null,
+    intent uuid,
+    lease_until timestamp with time zone,
+    leased_at timestamp with time zone,
     constraint channel_pkey PRIMARY KEY (address)
 );
 grant insert, select, update on chain.channel to amana_app;
@@ -123,6 +144,7 @@ create table chain.intent (
     lease_until timestamp with time zone,
     done_at timestamp with time zone,
     book text,
+    stopped_at timestamp with time zone,
     constraint intent_key_key UNIQUE (key),
     constraint intent_order UNIQUE (escrow, no),
     constraint intent_pkey PRIMARY KEY (id),

@@ -12,6 +12,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use stellar_xdr::{TransactionResult, TransactionResultExt, TransactionResultResult, WriteXdr};
 
 use crate::chain::{Chain, GENESIS, amount, client, rng, signers};
 
@@ -24,6 +25,8 @@ pub(crate) enum Fault {
     Dropped,
     /// The server is sick before it does anything.
     Sick,
+    /// It is refused: others pay more.
+    TooCheap,
 }
 
 pub(crate) type Faults = Arc<Mutex<VecDeque<Fault>>>;
@@ -55,6 +58,16 @@ async fn pass(url: &str, faults: &Faults, body: Bytes) -> Response {
         let result = json!({"status": "PENDING", "hash": "", "latestLedger": latest["result"]["sequence"]});
         return axum::Json(json!({"jsonrpc": "2.0", "id": 1, "result": result})).into_response();
     }
+    if fault == Some(Fault::TooCheap) {
+        let result = TransactionResult {
+            fee_charged: 40_000,
+            result: TransactionResultResult::TxInsufficientFee,
+            ext: TransactionResultExt::V0,
+        };
+        let result = result.to_xdr_base64(stellar_xdr::Limits::none()).unwrap();
+        let result = json!({"status": "ERROR", "hash": "", "errorResultXdr": result, "latestLedger": 3});
+        return axum::Json(json!({"jsonrpc": "2.0", "id": 1, "result": result})).into_response();
+    }
     let answer = ask(url, &request).await;
     match fault {
         Some(Fault::LostAnswer) => StatusCode::BAD_GATEWAY.into_response(),
@@ -83,7 +96,7 @@ pub(crate) async fn work(chain: &Chain, stellar: &Stellar, op: &ChainOp) -> Vec<
                 }
                 sent = None;
             }
-            Next::ResendSame => {
+            Next::ResendSame | Next::Stuck => {
                 sent = Some(stellar.send(&built.last().unwrap().envelope_xdr).await);
             }
             Next::Wait => chain.advance(5, 1).await,
@@ -129,6 +142,51 @@ async fn whatever_is_lost_it_happens_once() {
         assert_eq!(created.next(), None, "{faults:?}");
         chain.net.shutdown().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_offers_too_little_is_offered_again_for_more_and_happens_once() {
+    use Fault::TooCheap;
+    let chain = Chain::start().await;
+    let (stellar, _) = through(&chain, &[TooCheap, TooCheap]).await;
+    let sequence = chain.next_sequence(&chain.channel).await;
+    let Outcome::Done(built) = stellar.build(&create(), &chain.channel, sequence).await else { panic!() };
+    let attempt = Attempt::from(&built);
+    let (mut newest, mut fees, mut hash) = (built.envelope_xdr.clone(), vec![built.fee], built.hash.clone());
+    for _ in 0..2 {
+        let sent = stellar.send(&newest).await;
+        let look = stellar.look(&hash).await.ok();
+        assert_eq!(verdict(attempt, Some(&sent), look), Next::Raise, "{sent:?}");
+        let raised =
+            stellar.raise((&built.envelope_xdr, &newest), &chain.channel, true).await.unwrap().unwrap();
+        assert_ne!(raised.hash, built.hash);
+        fees.push(raised.fee);
+        (newest, hash) = (raised.envelope_xdr, raised.hash);
+    }
+    // Each offers ten times as much for its place, and the same for its resources.
+    let resources = built.fee - 100;
+    assert_eq!(fees, [resources + 100, resources + 2_000, resources + 20_000]);
+    assert!(matches!(stellar.send(&newest).await, Sent::Pending { .. }));
+    assert!(matches!(stellar.look(&hash).await.unwrap(), Look::Success { .. }), "found under its own hash");
+    // What is inside, sent late, is past its number.
+    let sent = stellar.send(&built.envelope_xdr).await;
+    assert!(matches!(sent, Sent::BadSequence | Sent::TryLater | Sent::Duplicate { .. }), "{sent:?}");
+    let (events, _) = chain.hear(2).await;
+    let created: Vec<_> =
+        events.iter().filter(|event| matches!(event.what, Effect::Created { .. })).collect();
+    assert_eq!(created.iter().map(|event| &event.tx_hash).collect::<Vec<_>>(), [&hash]);
+    // Nobody pays without end.
+    let mut raised = stellar.raise((&built.envelope_xdr, &newest), &chain.channel, true).await.unwrap();
+    for _ in 0..3 {
+        let Some(again) = raised else { break };
+        assert!(again.fee <= resources + 2_000_000);
+        raised =
+            stellar.raise((&built.envelope_xdr, &again.envelope_xdr), &chain.channel, true).await.unwrap();
+    }
+    assert_eq!(raised, None);
+    let calm = stellar.raise((&built.envelope_xdr, &built.envelope_xdr), &chain.channel, false).await;
+    assert_eq!(calm.unwrap(), None, "while nobody pays more there is nothing to raise");
+    chain.net.shutdown().await.unwrap();
 }
 
 #[tokio::test]

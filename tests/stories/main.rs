@@ -6,3 +6,4 @@ mod months;
 mod payouts;
 mod proofs;
 mod strangers;
+mod submission;

@@ -23,7 +23,7 @@ use crate::port::Outcome;
 /// The least anyone pays to be included, stroops of XLM.
 const MIN_INCLUSION: i64 = 100;
 /// What we pay for inclusion at most; above it we wait.
-const MAX_INCLUSION: i64 = 1_000_000;
+pub(super) const MAX_INCLUSION: i64 = 1_000_000;
 
 /// A signed transaction: to be stored before it is sent the first time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,31 @@ impl Default for Limits {
     }
 }
 
+/// What earlier attempts at the same thing failed for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Leeway {
+    /// How many exceeded the resources that a simulation had said were enough.
+    pub resources: u32,
+    /// How many could not pay the rent that a simulation had said was enough.
+    pub rent: u32,
+}
+
+impl Leeway {
+    /// A quarter more of each resource for each failure, at most twice as much.
+    fn resource(self, amount: u32) -> u32 {
+        let more = u64::from(amount) * u64::from(self.resources.min(4)) / 4;
+        amount.saturating_add(u32::try_from(more).unwrap_or(u32::MAX))
+    }
+
+    /// A tenth more than the least in any case: what is not used of it is given back. Those resources cost
+    /// in proportion; rent may have doubled since.
+    fn fee(self, least: i64) -> i64 {
+        let resources = least.saturating_mul(i64::from(self.resources.min(4))) / 4;
+        let fee = least.saturating_add(least / 10).saturating_add(resources);
+        fee.saturating_mul(1 << self.rent.min(4))
+    }
+}
+
 /// What every transaction of one deployment has in common.
 pub(super) struct Desk<'a> {
     pub(super) rpc: &'a Rpc,
@@ -75,6 +100,7 @@ pub(super) struct Desk<'a> {
     pub(super) rng: &'a dyn Rng,
     /// A ledger in which something of ours is known to have happened.
     pub(super) at_least: u32,
+    pub(super) leeway: Leeway,
 }
 
 /// Who pays a transaction's fee, and with which sequence number.
@@ -157,7 +183,7 @@ async fn try_build(
     if let Some(refused) = refusal(&run, desk.at_least) {
         return Ok(refused);
     }
-    let soroban = resources(&run)?;
+    let soroban = resources(&run, desk.leeway)?;
     let fee = soroban.resource_fee.saturating_add(inclusion_fee(desk.rpc).await);
     if fee > desk.limits.max_fee {
         let why = format!("fee of {fee} stroops is above the limit of {}", desk.limits.max_fee);
@@ -295,8 +321,8 @@ fn nonce(rng: &dyn Rng) -> i64 {
     i64::from_be_bytes(bytes)
 }
 
-/// What the run needs, with a tenth more for the fee: what is not used of it is given back.
-pub(super) fn resources(run: &Simulation) -> Result<SorobanTransactionData, ChainFault> {
+/// What the run needs, with what earlier attempts lacked.
+pub(super) fn resources(run: &Simulation, leeway: Leeway) -> Result<SorobanTransactionData, ChainFault> {
     let absent = || ChainFault::Malformed { method: "simulateTransaction", why: "no transactionData".into() };
     let encoded = run.transaction_data.as_deref().ok_or_else(absent)?;
     let mut soroban: SorobanTransactionData = decode("SorobanTransactionData", encoded)?;
@@ -304,7 +330,11 @@ pub(super) fn resources(run: &Simulation) -> Result<SorobanTransactionData, Chai
         restore_within(&mut soroban, preamble)?;
     }
     let minimum = soroban.resource_fee.max(run.min_resource_fee.unwrap_or(0));
-    soroban.resource_fee = minimum.saturating_add(minimum / 10);
+    soroban.resource_fee = leeway.fee(minimum);
+    let declared = &mut soroban.resources;
+    declared.instructions = leeway.resource(declared.instructions);
+    declared.disk_read_bytes = leeway.resource(declared.disk_read_bytes);
+    declared.write_bytes = leeway.resource(declared.write_bytes);
     Ok(soroban)
 }
 

@@ -17,7 +17,7 @@ use stellar_xdr::{
     LedgerKey, LedgerKeyContractCode, LedgerKeyContractData, OperationBody, ScAddress, ScVal, SetOptionsOp,
 };
 
-use super::build::{Built, Desk, Limits, Seat, account, build, build_classic};
+use super::build::{Built, Desk, Leeway, Limits, Seat, account, build, build_classic};
 use super::contract::view;
 use super::op::{Network, invocation, unit};
 use super::rpc::{ChainFault, Rpc};
@@ -398,6 +398,7 @@ impl Site {
             limits: DEPLOY_LIMITS,
             rng: self.rng.as_ref(),
             at_least: 0,
+            leeway: Leeway::default(),
         }
     }
 
@@ -450,14 +451,16 @@ impl Site {
             let seen = look(&self.rpc, &network, &built.hash).await.ok();
             match verdict(Attempt::from(built), Some(&sent), seen) {
                 Next::Done { .. } => return Ok(()),
-                Next::FailedOnChain { code, contract_error } => {
+                Next::FailedOnChain { code, contract_error, .. } => {
                     let reason = contract_error.map_or_else(String::new, super::contract::error_name);
                     return Err(DeployFault::Refused { step, code, reason });
                 }
                 Next::Rebuild | Next::AskContract => {
                     return Err(DeployFault::Stuck { step, hash: built.hash.clone() });
                 }
-                Next::ResendSame => sent = send(&self.rpc, &built.envelope_xdr).await,
+                Next::ResendSame | Next::Stuck | Next::Raise => {
+                    sent = send(&self.rpc, &built.envelope_xdr).await;
+                }
                 Next::Wait => {}
             }
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -27,13 +27,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use amana_ledger::id::Rng;
 use stellar_xdr::{Hash, HostFunction, ScVal};
 
-pub use build::{Built, Limits};
+pub use build::{Built, Leeway, Limits};
 pub use contract::{ANCHOR_ERRORS, CONTRACT_ERRORS, EscrowOnChain, EscrowState, Totals, error_name};
 pub use event::{ChainEvent, Cursor, Effect, EventPage, Heard};
 pub use op::{ChainOp, Network, to_minor, to_token, unit};
 pub use rpc::{ChainFault, Health, Rpc};
 pub use sign::{BadSecret, Keypair};
-pub use submit::{Attempt, Look, Next, Sent, verdict};
+pub use submit::raise::Raised;
+pub use submit::{Attempt, Course, Look, Need, Next, Sent, Stage, TABLE, verdict};
 
 use self::anchor::Anchor;
 use crate::http::Client;
@@ -156,6 +157,16 @@ impl Stellar {
     /// as `token_13`, the host's as `host_error`), found by running the call without applying it. Store what
     /// is built before sending it.
     pub async fn build(&self, op: &ChainOp, channel: &Keypair, sequence: i64) -> Outcome<Built> {
+        self.rebuild(op, (channel, sequence), Leeway::default()).await
+    }
+
+    /// As [`Stellar::build`], knowing what earlier attempts failed for.
+    pub async fn rebuild(
+        &self,
+        op: &ChainOp,
+        (channel, sequence): (&Keypair, i64),
+        leeway: Leeway,
+    ) -> Outcome<Built> {
         let call = match op.call(&self.network, &self.delegate()) {
             Ok(call) => call,
             Err(fault) => return Outcome::Refused { code: "unencodable".into(), reason: fault.to_string() },
@@ -167,6 +178,7 @@ impl Stellar {
             limits: self.limits,
             rng: self.rng.as_ref(),
             at_least: self.seen(),
+            leeway,
         };
         build::build(&desk, build::Seat { channel, sequence }, HostFunction::InvokeContract(call)).await
     }
@@ -174,6 +186,21 @@ impl Stellar {
     /// Hands stored bytes to the network. Sending them twice is sending them once.
     pub async fn send(&self, envelope_xdr: &str) -> Sent {
         submit::send(&self.rpc, envelope_xdr).await
+    }
+
+    /// Puts a stored transaction into an envelope that offers more than `newest`, the last one that was sent:
+    /// because fees have risen above what that offers, or because it was `refused` for offering too little.
+    /// `None` if neither is so, or the most anybody should pay is offered already. Store it before sending.
+    ///
+    /// # Errors
+    /// As [`Stellar::look`].
+    pub async fn raise(
+        &self,
+        stored: (&str, &str),
+        payer: &Keypair,
+        refused: bool,
+    ) -> Result<Option<Raised>, ChainFault> {
+        submit::raise::raise((&self.rpc, &self.id), stored, payer, refused, self.limits).await
     }
 
     /// What became of the transaction with this hash (hex).

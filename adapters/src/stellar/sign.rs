@@ -85,13 +85,17 @@ pub(super) fn sign_transaction(
     let hash = tx.hash(network.0).map_err(|e| ChainFault::Encoding(e.to_string()))?;
     let mut signatures = Vec::with_capacity(keys.len());
     for key in keys {
-        let signature = BytesM::try_from(key.sign(&hash)).map_err(|e| ChainFault::Encoding(e.to_string()))?;
-        let [.., a, b, c, d] = key.public();
-        signatures
-            .push(DecoratedSignature { hint: SignatureHint([a, b, c, d]), signature: Signature(signature) });
+        signatures.push(sign_hash(key, &hash)?);
     }
     let signatures = signatures.try_into().map_err(|_| ChainFault::Encoding("too many signatures".into()))?;
     Ok((TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures }), hash))
+}
+
+/// A signature as envelopes carry it.
+pub(super) fn sign_hash(key: &Keypair, hash: &[u8; 32]) -> Result<DecoratedSignature, ChainFault> {
+    let signature = BytesM::try_from(key.sign(hash)).map_err(|e| ChainFault::Encoding(e.to_string()))?;
+    let [.., a, b, c, d] = key.public();
+    Ok(DecoratedSignature { hint: SignatureHint([a, b, c, d]), signature: Signature(signature) })
 }
 
 /// What one authorisation is good for.

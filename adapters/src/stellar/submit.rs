@@ -3,14 +3,20 @@
 //! Invariant: a new transaction takes the place of an old one only when the old one can never be applied any
 //! more: a ledger closed after its time bound, and the server still remembers every ledger it could have been
 //! in. Until then the same bytes are sent again, which at worst does nothing.
-//! Absent: waiting and storing; both are the worker's. Raising the fee of a transaction that is stuck.
+//! Absent: waiting and storing; both are the worker's. What each word means stands in `course`.
+
+mod course;
+pub(super) mod raise;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use stellar_xdr::{
-    DiagnosticEvent, InvokeHostFunctionResult, OperationResult, OperationResultTr, ScError, ScVal,
-    TransactionMeta, TransactionResult, TransactionResultResult,
+    DiagnosticEvent, ExtendFootprintTtlResult, InnerTransactionResultResult, InvokeHostFunctionResult,
+    OperationResult, OperationResultTr, RestoreFootprintResult, ScError, ScVal, TransactionMeta,
+    TransactionResult, TransactionResultResult,
 };
+
+pub use course::{Course, Need, Stage, TABLE};
 
 use super::build::Built;
 use super::event::{ChainEvent, of_meta};
@@ -52,10 +58,37 @@ pub enum Sent {
     },
 }
 
+impl Sent {
+    /// What follows from it.
+    pub fn course(&self) -> Course {
+        match self {
+            Self::Pending { .. } => Course::on_sending("PENDING"),
+            Self::Duplicate { .. } => Course::on_sending("DUPLICATE"),
+            Self::TryLater => Course::on_sending("TRY_AGAIN_LATER"),
+            Self::BadSequence => Course::on_sending("TxBadSeq"),
+            Self::TooLate => Course::on_sending("TxTooLate"),
+            Self::Refused { code } => Course::on_sending(code),
+            Self::Unknown { .. } => Course::on_sending("unreachable"),
+        }
+    }
+
+    /// The newest ledger when it was in the queue; the first there is where the server did not say.
+    fn queued_at(&self) -> Option<u32> {
+        match self {
+            Self::Pending { ledger } | Self::Duplicate { ledger } => Some(ledger.unwrap_or(0)),
+            _ => None,
+        }
+    }
+}
+
 /// Hands stored bytes to the network. Never fails: silence is an answer too.
 pub(super) async fn send(rpc: &Rpc, envelope_xdr: &str) -> Sent {
     match rpc.send(envelope_xdr).await {
         Ok(answer) => read_sent(&answer),
+        // It was read, and is no transaction: nothing was sent on.
+        Err(ChainFault::Rpc { code, .. }) if Course::on_sending(&code.to_string()) == Course::Stop => {
+            Sent::Refused { code: code.to_string() }
+        }
         Err(fault) => Sent::Unknown { why: fault.to_string() },
     }
 }
@@ -168,17 +201,33 @@ fn failed(answer: &TransactionAnswer) -> Result<Look, ChainFault> {
     Ok(Look::Failed { ledger: answer.ledger, code, contract_error })
 }
 
+/// The innermost code: of the operation, where it is what failed, under a fee bump or not.
 fn failure_code(result: &TransactionResult) -> String {
-    match &result.result {
-        TransactionResultResult::TxFailed(operations) => match operations.first() {
-            Some(OperationResult::OpInner(OperationResultTr::InvokeHostFunction(result))) => match result {
-                InvokeHostFunctionResult::Success(_) => "TxFailed".to_owned(),
-                other => other.name().to_owned(),
-            },
-            Some(other) => other.name().to_owned(),
-            None => "TxFailed".to_owned(),
+    let code = match &result.result {
+        TransactionResultResult::TxFailed(operations) => operation_code(operations),
+        TransactionResultResult::TxFeeBumpInnerFailed(inner) => match &inner.result.result {
+            InnerTransactionResultResult::TxFailed(operations) => operation_code(operations),
+            other => other.name(),
         },
-        other => other.name().to_owned(),
+        other => other.name(),
+    };
+    code.to_owned()
+}
+
+/// We write one operation a transaction.
+fn operation_code(operations: &[OperationResult]) -> &'static str {
+    use OperationResultTr::{ExtendFootprintTtl, InvokeHostFunction, RestoreFootprint};
+    match operations.first() {
+        None
+        | Some(OperationResult::OpInner(
+            InvokeHostFunction(InvokeHostFunctionResult::Success(_))
+            | ExtendFootprintTtl(ExtendFootprintTtlResult::Success)
+            | RestoreFootprint(RestoreFootprintResult::Success),
+        )) => "TxFailed",
+        Some(OperationResult::OpInner(InvokeHostFunction(result))) => result.name(),
+        Some(OperationResult::OpInner(ExtendFootprintTtl(result))) => result.name(),
+        Some(OperationResult::OpInner(RestoreFootprint(result))) => result.name(),
+        Some(other) => other.name(),
     }
 }
 
@@ -224,6 +273,11 @@ pub enum Next {
     ResendSame,
     /// Look again after a ledger.
     Wait,
+    /// Two ledgers closed without it: send the same transaction under a higher fee if fees have risen above
+    /// what it offers, or else the same bytes again.
+    Stuck,
+    /// It offers too little: send the same transaction under a higher fee.
+    Raise,
     /// It is dead and used up nothing: build the next attempt.
     Rebuild,
     /// It was applied.
@@ -238,6 +292,8 @@ pub enum Next {
     /// It was included and failed; the sequence number is used up. Build the next attempt: its simulation
     /// says why.
     FailedOnChain {
+        /// The ledger.
+        ledger: Option<u32>,
         /// The result's name.
         code: String,
         /// The contract's error number, where known.
@@ -247,13 +303,13 @@ pub enum Next {
     AskContract,
 }
 
-/// Decides what to do about an attempt from what was heard last. `sent` is `None` when it was never sent, or
-/// not since the worker started; `look` is `None` when the server could not be asked.
+/// Decides what to do about an attempt from what was heard last. `sent` is `None` when it was never sent;
+/// `look` is `None` when the server could not be asked, and otherwise what all its hashes have become.
 pub fn verdict(attempt: Attempt, sent: Option<&Sent>, look: Option<Look>) -> Next {
     let (latest_close, latest_ledger, oldest_ledger) = match look {
         Some(Look::Success { ledger, closed_at, events }) => return Next::Done { ledger, closed_at, events },
-        Some(Look::Failed { code, contract_error, .. }) => {
-            return Next::FailedOnChain { code, contract_error };
+        Some(Look::Failed { ledger, code, contract_error }) => {
+            return Next::FailedOnChain { ledger, code, contract_error };
         }
         Some(Look::NotFound { latest_close, latest_ledger, oldest_ledger }) => {
             (latest_close, latest_ledger, oldest_ledger)
@@ -266,22 +322,16 @@ pub fn verdict(attempt: Attempt, sent: Option<&Sent>, look: Option<Look>) -> Nex
     if latest_close > attempt.max_time {
         return if oldest_ledger <= attempt.first_ledger { Next::Rebuild } else { Next::AskContract };
     }
-    match sent {
-        None | Some(Sent::Unknown { .. } | Sent::TryLater) => Next::ResendSame,
-        // Queued: it gets a ledger. Still not there after two, the queue has dropped it.
-        Some(Sent::Pending { ledger } | Sent::Duplicate { ledger }) => {
-            let dropped = ledger.is_none_or(|sent_at| latest_ledger.saturating_sub(sent_at) >= 2);
-            if dropped { Next::ResendSame } else { Next::Wait }
+    let Some(sent) = sent else { return Next::ResendSame };
+    match sent.course() {
+        Course::Retry => Next::ResendSame,
+        Course::Raise => Next::Raise,
+        // Queued: it gets a ledger. Still not there after two, the queue has dropped it or others pay more.
+        Course::Wait if sent.queued_at().is_some_and(|at| latest_ledger.saturating_sub(at) >= 2) => {
+            Next::Stuck
         }
-        // Right after the channel's last transaction a true number may be called wrong.
-        Some(Sent::BadSequence) => Next::ResendSame,
-        // The server's clock is ahead of its ledgers: soon one closes past the bound.
-        Some(Sent::TooLate) => Next::Wait,
-        // These pass: fees fall, the channel is topped up.
-        Some(Sent::Refused { code }) if code == "TxInsufficientFee" || code == "TxInsufficientBalance" => {
-            Next::ResendSame
-        }
-        // These do not, but another server may have taken it: only the time bound ends it.
-        Some(Sent::Refused { .. }) => Next::Wait,
+        // No word of the queue's but success brings a new attempt before the time bound: another server may
+        // have taken it.
+        Course::Wait | Course::Done | Course::Rebuild(_) | Course::Stop => Next::Wait,
     }
 }

@@ -3,22 +3,25 @@
 //! ```text
 //!   wish ──build──▶ attempt stored ──send──▶ look ──┬─ applied            → done
 //!                        ▲                          ├─ not there, in time → the same bytes again, later
-//!                        └── past its time, unseen ─┤
-//!                                                   └─ failed             → a new attempt says why
+//!                        │                          ├─ outbid             → the same in a dearer envelope
+//!                        ├── past its time, unseen ─┤
+//!                        └── what it lacked ────────┴─ failed             → a new attempt
 //! ```
 //!
-//! Invariant: signed bytes and their hash are committed before the first send; a new attempt is built only
-//! after the old one can never be applied. A wish about an escrow waits for that escrow's earlier ones;
-//! of a book's checkpoints one is under way at a time.
-//! Absent: what the chain did. `index` reads that from the chain itself and posts it.
+//! Invariant: signed bytes and their hash are committed before the first send, a dearer envelope's too, and
+//! all hashes are looked for; a new attempt is built only after the old one can never be applied. A channel
+//! is leased once, with the wish, under its row's lock. A wish about an escrow waits for that escrow's
+//! earlier ones; of a book's checkpoints one is under way at a time.
+//! Absent: what the chain did. `index` reads that from the chain itself and posts it. What each of the
+//! network's words means: that table is the adapter's (`submit/course.rs`).
 
 use amana_adapters::port::Outcome;
-use amana_adapters::stellar::{self, ChainOp, Keypair, Next, verdict};
+use amana_adapters::stellar::{self, ChainOp, Course, Keypair, Leeway, Look, Need, Next, Sent, verdict};
 use chrono::TimeDelta;
 use serde_json::json;
-use uuid::Uuid;
 
-use super::store::chain::{self as rows, Attempt, Ending, Intent};
+use super::store::attempt::{self, Attempt, Ending};
+use super::store::chain::{self as rows, Intent};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Fault, Result};
@@ -28,67 +31,107 @@ use crate::events::emit;
 const LEASE_S: i64 = 120;
 /// How long until we look again after a ledger that has not closed yet, seconds.
 const LEDGER_S: i64 = 5;
+/// How long a wish rests that waits for a person, seconds. It is looked at again all the same: what was wrong
+/// may have been put right outside.
+const STOPPED_S: i64 = 3_600;
 
 /// Carries the next wish one step on. `false` if none is due.
 ///
 /// # Errors
-/// A fault; the wish is taken up again when its lease ends.
+/// A fault. When the step is over nothing of ours is under way, and what was sent is stored: the wish is put
+/// back and found again after a short, growing delay.
 pub async fn step(app: &App) -> Result<bool> {
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let free = free_channel(&mut tx, app, Uuid::nil()).await?.is_some();
-    let lease = (now, now + TimeDelta::seconds(LEASE_S));
-    let Some(intent) = rows::lease(&mut tx, lease, free).await? else { return Ok(false) };
-    let attempt = rows::open_attempt(&mut tx, intent.id).await?;
-    tx.commit().await?;
-    match attempt {
-        Some(attempt) => pursue(app, &intent, &attempt).await?,
-        None => build(app, &intent).await?,
+    let Some(turn) = take(app).await? else { return Ok(false) };
+    let intent = &turn.intent;
+    let carried = match (&turn.attempt, turn.channel) {
+        (Some(attempt), _) => pursue(app, intent, attempt).await,
+        (None, Some(channel)) => build(app, intent, channel).await,
+        (None, None) => later(app, intent, 1, "the channel that was leased is not ours").await,
+    };
+    if let Err(fault) = carried {
+        // A database that cannot even take this back ends the lease by itself.
+        if let Err(again) = later(app, intent, wait_s(intent), "a fault of ours, told in the log").await {
+            tracing::warn!(wish = intent.key, fault = %again, "a wish could not be put back");
+        }
+        return Err(fault);
     }
     Ok(true)
 }
 
+/// A wish that is ours for a while, with its open attempt, or else with a channel to carry a new one.
+struct Turn<'a> {
+    intent: Intent,
+    attempt: Option<Attempt>,
+    channel: Option<&'a Keypair>,
+}
+
+/// Leases the next wish, and with it, once and for all, the channel that will carry it. While every channel
+/// is busy only wishes that are under way have a turn.
+async fn take(app: &App) -> Result<Option<Turn<'_>>> {
+    for new_ones in [true, false] {
+        let now = app.clock.now();
+        let until = now + TimeDelta::seconds(LEASE_S);
+        let mut tx = app.db.begin().await?;
+        let Some(intent) = rows::lease(&mut tx, (now, until), new_ones).await? else { return Ok(None) };
+        if let Some(attempt) = attempt::open(&mut tx, intent.id).await? {
+            tx.commit().await?;
+            return Ok(Some(Turn { intent, attempt: Some(attempt), channel: None }));
+        }
+        let ours: Vec<String> = app.channels.iter().map(Keypair::address).collect();
+        let leased = attempt::lease_channel(&mut tx, &ours, intent.id, (now, until)).await?;
+        if let Some(address) = leased {
+            tx.commit().await?;
+            return Ok(Some(Turn { intent, attempt: None, channel: ours_named(app, &address) }));
+        }
+        // The lease of the wish goes with the transaction.
+    }
+    Ok(None)
+}
+
+fn ours_named<'a>(app: &'a App, address: &str) -> Option<&'a Keypair> {
+    app.channels.iter().find(|key| key.address() == address)
+}
+
 /// Builds the next attempt and stores it. The next step sends it.
-async fn build(app: &App, intent: &Intent) -> Result<()> {
+async fn build(app: &App, intent: &Intent, channel: &Keypair) -> Result<()> {
     let op: ChainOp = serde_json::from_value(intent.op.clone())?;
     let mut tx = app.db.begin().await?;
-    let free = free_channel(&mut tx, app, intent.id).await?;
+    let last = attempt::last_used(&mut tx, &channel.address()).await?;
+    let leeway = leeway(&attempt::failures(&mut tx, intent.id).await?);
     drop(tx);
-    let Some(channel) = free else { return later(app, intent, 1, "every channel is busy").await };
     let sequence = match app.chain.sequence(&channel.address()).await {
-        Ok(Some(sequence)) => sequence + 1,
+        Ok(Some(sequence)) => sequence.max(last.unwrap_or(0)) + 1,
         Ok(None) => return later(app, intent, 30, "the channel account does not exist").await,
         Err(fault) => return later(app, intent, wait_s(intent), &fault.to_string()).await,
     };
-    match app.chain.build(&op, channel, sequence).await {
+    match app.chain.rebuild(&op, (channel, sequence), leeway).await {
         Outcome::Done(built) => store(app, intent, channel, built).await,
         Outcome::Refused { code, reason } => refused(app, intent, &op, (&code, &reason)).await,
         Outcome::NotSent { why } | Outcome::Unknown { why } => later(app, intent, wait_s(intent), &why).await,
     }
 }
 
-async fn free_channel<'a>(tx: &mut Tx, app: &'a App, wish: Uuid) -> Result<Option<&'a Keypair>> {
-    let ours: Vec<String> = app.channels.iter().map(Keypair::address).collect();
-    let free = rows::free_channel(tx, &ours, wish).await?;
-    Ok(free.and_then(|address| app.channels.iter().find(|key| key.address() == address)))
+/// What earlier attempts lacked.
+fn leeway(failures: &[String]) -> Leeway {
+    let count =
+        |need| failures.iter().filter(|word| Course::on_failure(word) == Course::Rebuild(need)).count();
+    let count = |need| u32::try_from(count(need)).unwrap_or(u32::MAX);
+    Leeway { resources: count(Need::Resources), rent: count(Need::Rent) }
 }
 
-/// Another worker may have taken the channel or the wish meanwhile: the database then refuses, and we try
-/// later.
+/// A lease that ran out meanwhile is somebody else's: the database then refuses, and we try later.
 async fn store(app: &App, intent: &Intent, channel: &Keypair, built: stellar::Built) -> Result<()> {
-    let attempt = Attempt {
-        no: 0,
-        channel: channel.address(),
+    let new = attempt::New {
+        channel: &channel.address(),
         sequence: built.sequence,
-        hash: built.hash,
-        envelope: built.envelope_xdr,
+        hash: &built.hash,
+        envelope: &built.envelope_xdr,
         max_time: built.max_time,
         first_ledger: i64::from(built.first_ledger),
-        sent: 0,
     };
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    match rows::store_attempt(&mut tx, intent.id, &attempt, now).await {
+    match attempt::store(&mut tx, intent.id, &new, now).await {
         Ok(()) => {
             rows::put_back(&mut tx, intent.id, now, "built").await?;
             Ok(tx.commit().await?)
@@ -101,80 +144,156 @@ async fn store(app: &App, intent: &Intent, channel: &Keypair, built: stellar::Bu
     }
 }
 
-/// Sends a stored attempt, or sends it again, and asks what became of it.
+/// Asks what became of a stored attempt, and sends what is to be sent.
 async fn pursue(app: &App, intent: &Intent, attempt: &Attempt) -> Result<()> {
-    let bounds = stellar::Attempt {
-        max_time: attempt.max_time,
-        first_ledger: u32::try_from(attempt.first_ledger).unwrap_or(0),
-    };
+    let bounds = bounds(attempt);
     // Sent before: first ask, as it may be long done.
-    let seen = if attempt.sent > 0 { app.chain.look(&attempt.hash).await.ok() } else { None };
-    let next = match (attempt.sent, seen) {
-        (0, _) => Next::ResendSame,
-        (_, None) => Next::Wait,
-        (_, Some(look)) => verdict(bounds, None, Some(look)),
-    };
-    let next = match next {
-        Next::ResendSame => {
-            count_send(app, attempt).await?;
-            let sent = app.chain.send(&attempt.envelope).await;
-            let look = app.chain.look(&attempt.hash).await.ok();
-            // What is said now counts again only after a ledger: no busy loop on a refusal.
-            match verdict(bounds, Some(&sent), look) {
-                Next::ResendSame => Next::Wait,
-                other => other,
-            }
+    let (seen, applied) = if attempt.sent > 0 { look(app, attempt).await } else { (None, None) };
+    // What was answered is lost if the process died around the send: it may have been sent.
+    let lost = || Sent::Unknown { why: "the process stopped while sending".into() };
+    let sent: Option<Sent> = attempt.answer.clone().map(serde_json::from_value).transpose()?;
+    let sent = (attempt.sent > 0).then(|| sent.unwrap_or_else(lost));
+    match verdict(bounds, sent.as_ref(), seen) {
+        Next::ResendSame => deliver(app, intent, attempt, &attempt.newest).await,
+        next @ (Next::Stuck | Next::Raise) => raise(app, intent, attempt, next == Next::Raise).await,
+        next => conclude(app, intent, attempt, (next, applied)).await,
+    }
+}
+
+fn bounds(attempt: &Attempt) -> stellar::Attempt {
+    let first_ledger = u32::try_from(attempt.first_ledger).unwrap_or(0);
+    stellar::Attempt { max_time: attempt.max_time, first_ledger }
+}
+
+/// What became of an attempt under any of its hashes, and under which. `None` unless all could be asked for,
+/// or one is in a ledger.
+async fn look(app: &App, attempt: &Attempt) -> (Option<Look>, Option<String>) {
+    let (mut absent, mut is_known) = (None, true);
+    for hash in attempt.aliases.iter().rev().chain([&attempt.hash]) {
+        match app.chain.look(hash).await {
+            Ok(found @ Look::NotFound { .. }) => absent = Some(found),
+            Ok(found) => return (Some(found), (*hash != attempt.hash).then(|| hash.clone())),
+            Err(_) => is_known = false,
         }
+    }
+    (absent.filter(|_| is_known), None)
+}
+
+/// Offers more, if fees have risen above what was offered or it was refused for offering too little.
+async fn raise(app: &App, intent: &Intent, attempt: &Attempt, refused: bool) -> Result<()> {
+    // Another process's channel: it alone can sign for it.
+    let Some(payer) = ours_named(app, &attempt.channel) else {
+        return deliver(app, intent, attempt, &attempt.newest).await;
+    };
+    let stored = (attempt.envelope.as_str(), attempt.newest.as_str());
+    let raised = match app.chain.raise(stored, payer, refused).await {
+        Ok(Some(raised)) => raised,
+        Ok(None) => return deliver(app, intent, attempt, &attempt.newest).await,
+        Err(fault) => return later(app, intent, LEDGER_S, &fault.to_string()).await,
+    };
+    let mut tx = app.db.begin().await?;
+    attempt::store_alias(&mut tx, &attempt.hash, &raised, app.clock.now()).await?;
+    tx.commit().await?;
+    tracing::info!(wish = intent.key, fee = raised.fee, "a transaction that is stuck offers more");
+    let mut dearer = attempt.clone();
+    dearer.aliases.push(raised.hash);
+    deliver(app, intent, &dearer, &raised.envelope_xdr).await
+}
+
+/// Hands bytes that are stored to the network, keeps what it says, and looks at once: some networks close a
+/// ledger for each transaction.
+async fn deliver(app: &App, intent: &Intent, attempt: &Attempt, envelope: &str) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    attempt::count_send(&mut tx, &attempt.hash).await?;
+    tx.commit().await?;
+    let sent = app.chain.send(envelope).await;
+    let (seen, applied) = look(app, attempt).await;
+    let next = match verdict(bounds(attempt), Some(&sent), seen) {
+        // What is said now counts again only after a ledger: no busy loop on a refusal.
+        Next::ResendSame | Next::Stuck | Next::Raise => Next::Wait,
         other => other,
     };
-    conclude(app, intent, attempt, next).await
+    if next == Next::Wait {
+        let mut tx = app.db.begin().await?;
+        attempt::answered(&mut tx, &attempt.hash, serde_json::to_value(&sent)?).await?;
+        // A higher fee is offered at once: each ledger that closes meanwhile is one in which it is not.
+        let rest = if sent.course() == Course::Raise { 0 } else { LEDGER_S };
+        put_back(&mut tx, app, intent, (rest, "waiting for a ledger")).await?;
+        return Ok(tx.commit().await?);
+    }
+    conclude(app, intent, attempt, (next, applied)).await
 }
 
-async fn count_send(app: &App, attempt: &Attempt) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    rows::count_send(&mut tx, &attempt.hash).await?;
-    Ok(tx.commit().await?)
-}
-
-async fn conclude(app: &App, intent: &Intent, attempt: &Attempt, next: Next) -> Result<()> {
-    let now = app.clock.now();
+async fn conclude(
+    app: &App,
+    intent: &Intent,
+    attempt: &Attempt,
+    (next, applied): (Next, Option<String>),
+) -> Result<()> {
+    let dead = |why: &str| Ending { status: "dead", reason: Some(why.into()), ..Ending::default() };
     let ending = match next {
-        Next::ResendSame | Next::Wait => return later(app, intent, LEDGER_S, "waiting for a ledger").await,
+        Next::ResendSame | Next::Wait | Next::Stuck | Next::Raise => {
+            return later(app, intent, LEDGER_S, "waiting for a ledger").await;
+        }
         Next::AskContract => {
             let op: ChainOp = serde_json::from_value(intent.op.clone())?;
             match app.chain.has_happened(&op).await {
-                Ok(true) => {
-                    Ending { status: "success", reason: Some("the contract shows it".into()), ledger: None }
-                }
-                Ok(false) => Ending {
-                    status: "dead",
-                    reason: Some("the contract does not show it".into()),
-                    ledger: None,
-                },
+                Ok(true) => Ending { status: "success", ..dead("the contract shows it") },
+                Ok(false) => dead("the contract does not show it"),
                 Err(fault) => return later(app, intent, LEDGER_S, &fault.to_string()).await,
             }
         }
         Next::Done { ledger, .. } => {
-            Ending { status: "success", reason: None, ledger: Some(i64::from(ledger)) }
+            Ending { status: "success", reason: None, ledger: Some(i64::from(ledger)), applied }
         }
-        Next::Rebuild => {
-            Ending { status: "dead", reason: Some("a ledger closed past its time".into()), ledger: None }
-        }
-        Next::FailedOnChain { code, contract_error } => {
+        Next::Rebuild => dead("a ledger closed past its time"),
+        Next::FailedOnChain { ledger, code, contract_error } => {
             let number = contract_error.map_or(String::new(), |number| format!(" #{number}"));
-            Ending { status: "failed", reason: Some(format!("{code}{number}")), ledger: None }
+            let reason = Some(format!("{code}{number}"));
+            Ending { status: "failed", reason, ledger: ledger.map(i64::from), applied }
         }
     };
+    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    rows::end_attempt(&mut tx, &attempt.hash, &ending, now).await?;
-    match ending.status {
-        "success" => rows::end(&mut tx, intent.id, "done", None, now).await?,
-        "failed" => {
-            rows::put_back(&mut tx, intent.id, now + TimeDelta::seconds(wait_s(intent)), "it failed").await?
-        }
-        _ => rows::put_back(&mut tx, intent.id, now, "its time ran out").await?,
+    attempt::end(&mut tx, &attempt.hash, &ending, now).await?;
+    match (ending.status, stop(attempt, &ending)) {
+        ("success", _) => rows::end(&mut tx, intent.id, "done", None, now).await?,
+        (_, Some(word)) => stopped(&mut tx, app, intent, &word).await?,
+        ("failed", None) => put_back(&mut tx, app, intent, (wait_s(intent), "it failed")).await?,
+        (_, None) => put_back(&mut tx, app, intent, (0, "its time ran out")).await?,
     }
     Ok(tx.commit().await?)
+}
+
+/// The word after which no repetition helps, if one was said: in the ledger, or by the queue until the end.
+fn stop(attempt: &Attempt, ending: &Ending) -> Option<String> {
+    let reason = ending.reason.as_deref().unwrap_or_default();
+    let word = match ending.status {
+        "failed" => reason.split(' ').next().map(str::to_owned),
+        _ => attempt.answer.as_ref().and_then(|said| said["code"].as_str()).map(str::to_owned),
+    }?;
+    let course = match ending.status {
+        "failed" => Course::on_failure(&word),
+        _ => Course::on_sending(&word),
+    };
+    (course == Course::Stop).then_some(word)
+}
+
+/// A person has to put something right. The wish is not lost: it is tried again now and then.
+async fn stopped(tx: &mut Tx, app: &App, intent: &Intent, word: &str) -> Result<()> {
+    tracing::error!(wish = intent.key, word, "a wish waits for a person");
+    put_back(tx, app, intent, (STOPPED_S, word)).await?;
+    rows::stopped(tx, intent.id, app.clock.now()).await?;
+    Ok(tell(tx, app, intent, ("chain.stopped", word)).await?)
+}
+
+async fn tell(tx: &mut Tx, app: &App, intent: &Intent, (name, code): (&str, &str)) -> Result<(), Fault> {
+    let body = json!({ "wish": intent.key, "code": code });
+    let subject = match (&intent.escrow, &intent.book) {
+        (Some(escrow), _) => format!("escrow/{escrow}"),
+        (None, book) => format!("book/{}", book.as_deref().unwrap_or_default()),
+    };
+    emit(tx, app, super::WORKER, (&subject, name), body).await
 }
 
 /// The call was refused before anything was sent. What looks done is done if the contract shows it. A no of
@@ -199,20 +318,18 @@ async fn refused(app: &App, intent: &Intent, op: &ChainOp, (code, reason): (&str
     }
     let mut tx = app.db.begin().await?;
     rows::end(&mut tx, intent.id, "refused", Some(&why), now).await?;
-    let body = json!({ "wish": intent.key, "code": code });
-    let subject = match (&intent.escrow, &intent.book) {
-        (Some(escrow), _) => format!("escrow/{escrow}"),
-        (None, book) => format!("book/{}", book.as_deref().unwrap_or_default()),
-    };
-    emit(&mut tx, app, super::WORKER, (&subject, "chain.refused"), body).await?;
+    tell(&mut tx, app, intent, ("chain.refused", code)).await?;
     Ok(tx.commit().await?)
 }
 
 async fn later(app: &App, intent: &Intent, delay_s: i64, reason: &str) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    let due = app.clock.now() + TimeDelta::seconds(delay_s);
-    rows::put_back(&mut tx, intent.id, due, reason).await?;
+    put_back(&mut tx, app, intent, (delay_s, reason)).await?;
     Ok(tx.commit().await?)
+}
+
+async fn put_back(tx: &mut Tx, app: &App, intent: &Intent, (rest_s, why): (i64, &str)) -> Result<(), Fault> {
+    rows::put_back(tx, intent.id, app.clock.now() + TimeDelta::seconds(rest_s), why).await
 }
 
 /// Patience grows with the tries: 2 s, doubling, at most 5 minutes.

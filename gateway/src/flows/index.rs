@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::escrow::{Event as EscrowEvent, State as Escrow, Terms};
 use super::payout::{Event as PayoutEvent, State as Payout};
-use super::store::{Step, chain as rows, collection, escrow, payout, step};
+use super::store::{Step, attempt, chain as rows, collection, escrow, payout, step};
 use super::{drive, float, post};
 use crate::app::App;
 use crate::db::Tx;
@@ -172,7 +172,7 @@ async fn anchored(
         tx_hash: event.tx_hash.clone(),
         ledger: u64::from(event.ledger),
         at: event.closed_at,
-        envelope: rows::envelope(tx, &event.tx_hash).await?,
+        envelope: attempt::envelope(tx, &event.tx_hash).await?,
     };
     match seal::anchored(tx, ours, &anchor).await {
         Err(LedgerFault::Refused(Constraint::BadSeal)) => {

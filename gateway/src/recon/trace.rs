@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Fault, Refusal, Result};
 use crate::flows::escrow::{State, Terms};
-use crate::flows::store::{chain, collection, escrow, payout, steps};
+use crate::flows::store::{attempt, collection, escrow, payout, steps};
 
 /// One step.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -174,7 +174,7 @@ pub async fn trace(app: &App, reference: &EscrowRef) -> Result<Trace> {
             booked_at: row.booked_at,
         });
     let (steps, deposits) = (steps.collect(), deposits.collect());
-    let attempts = chain::attempts_of(&mut tx, reference.as_str()).await?.into_iter().map(|row| {
+    let attempts = attempt::of_escrow(&mut tx, reference.as_str()).await?.into_iter().map(|row| {
         AttemptView { wish: row.key, no: row.no, tx_hash: row.hash, status: row.status, ledger: row.ledger }
     });
     let chain = attempts.collect();

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::error::{Error, Fault, Result};
-use crate::flows::store::chain as store;
+use crate::flows::store::attempt as store;
 use crate::flows::{chain, float, index};
 
 pub mod anchor;

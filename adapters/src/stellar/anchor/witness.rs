@@ -6,13 +6,15 @@
 //! What it proves: the operator's key and the channel's key both signed, so neither forged it alone. What it
 //! does not: that the network applied it. Whoever has a connection asks the contract (`at`), or looks up the
 //! transaction's hash; operator and contract have to be known from elsewhere than the bundle.
-//! Absent: fee bumps, several operations, several signers; the adapter writes none.
+//! A transaction whose fee was raised is found under the hash of the envelope around it; both are checked.
+//! Absent: several operations, several signers; the adapter writes none.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use stellar_xdr::{
-    HostFunction, InvokeContractArgs, InvokeHostFunctionOp, MuxedAccount, OperationBody, ScVal,
-    SorobanAddressCredentials, SorobanAuthorizationEntry, SorobanAuthorizedFunction, SorobanCredentials,
-    TransactionEnvelope, TransactionV1Envelope,
+    DecoratedSignature, FeeBumpTransactionEnvelope, FeeBumpTransactionInnerTx, HostFunction,
+    InvokeContractArgs, InvokeHostFunctionOp, MuxedAccount, OperationBody, ScVal, SorobanAddressCredentials,
+    SorobanAuthorizationEntry, SorobanAuthorizedFunction, SorobanCredentials, TransactionEnvelope,
+    TransactionV1Envelope,
 };
 
 use super::super::op::{count, invocation};
@@ -78,7 +80,7 @@ pub fn witness(envelope_xdr: &str, claim: &Claim<'_>) -> Result<(), Flaw> {
     let network = network_id(claim.passphrase);
     let expected = call(claim).map_err(|fault| Flaw::Claim(fault.to_string()))?;
     let operator = account_key(claim.operator).map_err(|fault| Flaw::Claim(fault.to_string()))?;
-    let envelope = read(envelope_xdr)?;
+    let (envelope, bump) = read(envelope_xdr)?;
     let operation = only_call(&envelope)?;
     same_call(operation, &expected)?;
     let [entry] = operation.auth.as_slice() else {
@@ -94,22 +96,40 @@ pub fn witness(envelope_xdr: &str, claim: &Claim<'_>) -> Result<(), Flaw> {
     if key != operator || !is_signed(&operator, &hash, &signature) {
         return Err(Flaw::Forged("operator"));
     }
-    let MuxedAccount::Ed25519(channel) = &envelope.tx.source_account else {
-        return Err(Flaw::Shape("its source is not a plain account"));
+    let unreadable = |error: stellar_xdr::Error| Flaw::Unreadable(error.to_string());
+    let hash = envelope.tx.hash(network.0).map_err(unreadable)?;
+    only_signature((&envelope.tx.source_account, "channel"), &envelope.signatures, &hash)?;
+    let hash = match &bump {
+        None => hash,
+        Some(bump) => {
+            let hash = bump.tx.hash(network.0).map_err(unreadable)?;
+            only_signature((&bump.tx.fee_source, "payer"), &bump.signatures, &hash)?;
+            hash
+        }
     };
-    let hash = envelope.tx.hash(network.0).map_err(|error| Flaw::Unreadable(error.to_string()))?;
-    let [signature] = envelope.signatures.as_slice() else {
-        return Err(Flaw::Shape("it does not have exactly one signature"));
-    };
-    let hint: Option<&[u8]> = channel.0.get(28..);
-    let signed = <[u8; 64]>::try_from(signature.signature.0.as_slice());
-    if hint != Some(signature.hint.0.as_slice())
-        || !signed.is_ok_and(|signature| is_signed(&channel.0, &hash, &signature))
-    {
-        return Err(Flaw::Forged("channel"));
-    }
     let found = hex::encode(hash);
     if found == claim.tx_hash { Ok(()) } else { Err(Flaw::OtherTransaction { found }) }
+}
+
+/// The account's own signature over this hash, and no other beside it.
+fn only_signature(
+    (account, who): (&MuxedAccount, &'static str),
+    signatures: &[DecoratedSignature],
+    hash: &[u8; 32],
+) -> Result<(), Flaw> {
+    let MuxedAccount::Ed25519(key) = account else {
+        return Err(Flaw::Shape("its source is not a plain account"));
+    };
+    let [signature] = signatures else {
+        return Err(Flaw::Shape("it does not have exactly one signature"));
+    };
+    let hint: Option<&[u8]> = key.0.get(28..);
+    let signed = <[u8; 64]>::try_from(signature.signature.0.as_slice());
+    let is_theirs = hint == Some(signature.hint.0.as_slice());
+    if is_theirs && signed.is_ok_and(|signature| is_signed(&key.0, hash, &signature)) {
+        return Ok(());
+    }
+    Err(Flaw::Forged(who))
 }
 
 fn call(claim: &Claim<'_>) -> Result<InvokeContractArgs, ChainFault> {
@@ -118,15 +138,20 @@ fn call(claim: &Claim<'_>) -> Result<InvokeContractArgs, ChainFault> {
     invocation(claim.contract, "anchor", args)
 }
 
-/// Base64 leaves bits over at its end, and XDR texts may be followed by blanks: only our own writing counts.
-fn read(envelope_xdr: &str) -> Result<TransactionV1Envelope, Flaw> {
+/// The transaction, and the envelope around it if its fee was raised. Base64 leaves bits over at its end, and
+/// XDR texts may be followed by blanks: only our own writing counts.
+fn read(envelope_xdr: &str) -> Result<(TransactionV1Envelope, Option<FeeBumpTransactionEnvelope>), Flaw> {
     let unreadable = |fault: ChainFault| Flaw::Unreadable(fault.to_string());
     let envelope: TransactionEnvelope = decode("TransactionEnvelope", envelope_xdr).map_err(unreadable)?;
     if encode(&envelope).map_err(unreadable)? != envelope_xdr {
         return Err(Flaw::Unreadable("it is not in canonical form".into()));
     }
     match envelope {
-        TransactionEnvelope::Tx(envelope) => Ok(envelope),
+        TransactionEnvelope::Tx(envelope) => Ok((envelope, None)),
+        TransactionEnvelope::TxFeeBump(bump) => {
+            let FeeBumpTransactionInnerTx::Tx(inner) = bump.tx.inner_tx.clone();
+            Ok((inner, Some(bump)))
+        }
         _ => Err(Flaw::Shape("it is not a plain transaction")),
     }
 }

@@ -9,7 +9,7 @@ use stellar_xdr::{
 };
 
 use super::super::Keypair;
-use super::super::build::{Desk, Limits, authorise, resources};
+use super::super::build::{Desk, Leeway, Limits, authorise, resources};
 use super::super::rpc::{RestorePreamble, Rpc, Simulation};
 use super::super::wire::{address, encode, network_id};
 use super::{key, network, ops};
@@ -59,6 +59,7 @@ fn authorised(
         limits: Limits::default(),
         rng: &Fixed,
         at_least: 0,
+        leeway: Leeway::default(),
     };
     authorise(&desk, function, asked, 1_000).unwrap()
 }
@@ -128,15 +129,32 @@ fn run(data: &SorobanTransactionData, restore: Option<&SorobanTransactionData>) 
 #[test]
 fn the_fee_has_a_tenth_to_spare_and_the_rest_is_as_simulated() {
     let data = needs(&[1, 2], &[3]);
-    let soroban = resources(&run(&data, None)).unwrap();
+    let soroban = resources(&run(&data, None), Leeway::default()).unwrap();
     assert_eq!(soroban.resource_fee, 6_600);
     assert_eq!(soroban.resources, data.resources);
-    assert!(resources(&Simulation { transaction_data: None, ..run(&data, None) }).is_err());
+    assert!(
+        resources(&Simulation { transaction_data: None, ..run(&data, None) }, Leeway::default()).is_err()
+    );
+}
+
+#[test]
+fn what_was_short_before_is_more_the_next_time() {
+    let data = needs(&[1, 2], &[3]);
+    let short = Leeway { resources: 1, rent: 0 };
+    let soroban = resources(&run(&data, None), short).unwrap();
+    assert_eq!(soroban.resources.instructions, data.resources.instructions / 4 * 5);
+    assert_eq!(soroban.resource_fee, 6_600 + 1_500);
+    let soroban = resources(&run(&data, None), Leeway { resources: 0, rent: 2 }).unwrap();
+    assert_eq!((soroban.resources.instructions, soroban.resource_fee), (data.resources.instructions, 26_400));
+    let soroban = resources(&run(&data, None), Leeway { resources: 99, rent: 99 }).unwrap();
+    assert_eq!(soroban.resources.instructions, data.resources.instructions * 2, "never without end");
+    assert_eq!(soroban.resource_fee, (6_600 + 6_000) * 16);
 }
 
 #[test]
 fn what_must_be_restored_first_is_restored_by_the_call() {
-    let soroban = resources(&run(&needs(&[1, 2], &[3]), Some(&needs(&[], &[2, 3, 4])))).unwrap();
+    let restored = run(&needs(&[1, 2], &[3]), Some(&needs(&[], &[2, 3, 4])));
+    let soroban = resources(&restored, Leeway::default()).unwrap();
     let footprint = &soroban.resources.footprint;
     assert_eq!(footprint.read_only.to_vec(), [entry(1)]);
     assert_eq!(footprint.read_write.to_vec(), [entry(3), entry(2), entry(4)]);

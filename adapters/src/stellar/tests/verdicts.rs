@@ -36,7 +36,8 @@ fn what_the_chain_says_ends_it_whatever_the_server_said_on_sending() {
         let done = Next::Done { ledger: 61, closed_at, events: vec![] };
         assert_eq!(verdict(ATTEMPT, Some(&sent), Some(success)), done, "{sent:?}");
         let failed = Look::Failed { ledger: Some(61), code: "Trapped".into(), contract_error: Some(104) };
-        let wanted = Next::FailedOnChain { code: "Trapped".into(), contract_error: Some(104) };
+        let wanted =
+            Next::FailedOnChain { ledger: Some(61), code: "Trapped".into(), contract_error: Some(104) };
         assert_eq!(verdict(ATTEMPT, Some(&sent), Some(failed)), wanted, "{sent:?}");
     }
 }
@@ -48,7 +49,10 @@ fn while_it_may_still_be_applied_it_is_never_rebuilt() {
     for sent in answers {
         for look in [absent(999, 70, 1), absent(1_000, 70, 1), absent(1_000, 70, 69), None] {
             let next = verdict(ATTEMPT, sent.as_ref(), look.clone());
-            assert!(matches!(next, Next::ResendSame | Next::Wait), "{sent:?} {look:?} {next:?}");
+            assert!(
+                matches!(next, Next::ResendSame | Next::Wait | Next::Stuck | Next::Raise),
+                "{sent:?} {look:?} {next:?}"
+            );
         }
     }
 }
@@ -71,17 +75,17 @@ fn not_found_in_time_is_sent_again_or_waited_for() {
         (Some(Sent::Unknown { why: "deadline".into() }), 60, Next::ResendSame),
         (Some(Sent::TryLater), 60, Next::ResendSame),
         (Some(Sent::BadSequence), 60, Next::ResendSame),
-        (Some(refused("TxInsufficientFee")), 60, Next::ResendSame),
+        (Some(refused("TxInsufficientFee")), 60, Next::Raise),
         (Some(refused("TxInsufficientBalance")), 60, Next::ResendSame),
         (Some(refused("TxBadAuth")), 60, Next::Wait),
         (Some(refused("TxSorobanInvalid")), 60, Next::Wait),
         (Some(Sent::TooLate), 60, Next::Wait),
         (Some(Sent::Pending { ledger: Some(60) }), 60, Next::Wait),
         (Some(Sent::Pending { ledger: Some(60) }), 61, Next::Wait),
-        (Some(Sent::Pending { ledger: Some(60) }), 62, Next::ResendSame),
+        (Some(Sent::Pending { ledger: Some(60) }), 62, Next::Stuck),
         (Some(Sent::Duplicate { ledger: Some(60) }), 61, Next::Wait),
-        (Some(Sent::Duplicate { ledger: Some(60) }), 62, Next::ResendSame),
-        (Some(Sent::Pending { ledger: None }), 60, Next::ResendSame),
+        (Some(Sent::Duplicate { ledger: Some(60) }), 62, Next::Stuck),
+        (Some(Sent::Pending { ledger: None }), 60, Next::Stuck),
     ];
     for (sent, ledger, wanted) in table {
         assert_eq!(verdict(ATTEMPT, sent.as_ref(), now(ledger)), wanted, "{sent:?} at {ledger}");

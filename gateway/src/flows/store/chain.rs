@@ -1,4 +1,4 @@
-//! Rows of the schema `chain`: wishes, attempts, what the chain said.
+//! Rows of the schema `chain`: wishes, and what the chain said.
 
 use amana_adapters::stellar::ChainOp;
 use amana_ledger::chart::BookId;
@@ -86,7 +86,7 @@ pub struct Intent {
 
 /// Leases the next wish that may be carried out: due, and the oldest open one of its escrow. One that was
 /// refused stands in nobody's way: what cannot be without it the contract refuses too. A wish that has no
-/// envelope yet is let lie while no channel is `free` to carry it.
+/// envelope yet is let lie where no channel is `free` to carry it.
 ///
 /// # Errors
 /// The database's.
@@ -114,20 +114,32 @@ pub async fn lease(
     .await?)
 }
 
-/// Puts a wish back, to be taken up at `due`.
+/// Puts a wish back, to be taken up at `due`; a channel that was to carry it and got nothing to carry is free
+/// again.
 ///
 /// # Errors
 /// The database's.
 pub async fn put_back(tx: &mut Tx, id: Uuid, due: DateTime<Utc>, reason: &str) -> Result<(), Fault> {
     sqlx::query!(
-        "update chain.intent set lease_until = null, due_at = $2, reason = $3 where id = $1
-         and status = 'open'",
+        "with freed as (update chain.channel set lease_until = null
+                        where intent = $1 and lease_until < 'infinity')
+         update chain.intent set lease_until = null, due_at = $2, reason = $3, stopped_at = null
+         where id = $1 and status = 'open'",
         id,
         due,
         reason
     )
     .execute(&mut **tx)
     .await?;
+    Ok(())
+}
+
+/// Notes that a wish waits for a person.
+///
+/// # Errors
+/// The database's.
+pub async fn stopped(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
+    sqlx::query!("update chain.intent set stopped_at = $2 where id = $1", id, now).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -143,7 +155,10 @@ pub async fn end(
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     sqlx::query!(
-        "update chain.intent set status = $2, reason = $3, done_at = $4, lease_until = null where id = $1",
+        "with freed as (update chain.channel set lease_until = null
+                        where intent = $1 and lease_until < 'infinity')
+         update chain.intent set status = $2, reason = $3, done_at = $4, lease_until = null, stopped_at = null
+         where id = $1",
         id,
         status,
         reason,
@@ -152,184 +167,6 @@ pub async fn end(
     .execute(&mut **tx)
     .await?;
     Ok(())
-}
-
-/// A signed envelope, stored before it was first sent.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    /// Its number within the wish.
-    pub no: i32,
-    /// The account that pays the fee and lends its sequence number.
-    pub channel: String,
-    /// That number.
-    pub sequence: i64,
-    /// The transaction's hash.
-    pub hash: String,
-    /// The signed bytes, base64.
-    pub envelope: String,
-    /// Ledger time after which the network refuses it.
-    pub max_time: i64,
-    /// The ledger at which it was built.
-    pub first_ledger: i64,
-    /// How often it was sent.
-    pub sent: i32,
-}
-
-/// The open attempt of a wish.
-///
-/// # Errors
-/// The database's.
-pub async fn open_attempt(tx: &mut Tx, intent: Uuid) -> Result<Option<Attempt>, Fault> {
-    Ok(sqlx::query_as!(
-        Attempt,
-        "select no, channel, sequence, hash, envelope, max_time, first_ledger, sent from chain.attempt
-         where intent = $1 and status = 'open'",
-        intent
-    )
-    .fetch_optional(&mut **tx)
-    .await?)
-}
-
-/// One of these channel accounts that carries no open attempt. Ours alone: another process may have others,
-/// and one that was taken out of the configuration is known for ever. Different wishes look for theirs in
-/// different orders, so that they do not all want the same.
-///
-/// # Errors
-/// The database's.
-pub async fn free_channel(tx: &mut Tx, ours: &[String], wish: Uuid) -> Result<Option<String>, Fault> {
-    Ok(sqlx::query_scalar!(
-        "select address from chain.channel c where address = any($1)
-         and not exists (select 1 from chain.attempt a where a.channel = c.address and a.status = 'open')
-         order by md5(address || $2::uuid) limit 1",
-        ours,
-        wish
-    )
-    .fetch_optional(&mut **tx)
-    .await?)
-}
-
-/// Makes the configured channels known.
-///
-/// # Errors
-/// The database's.
-pub async fn register_channels(tx: &mut Tx, addresses: &[String]) -> Result<(), Fault> {
-    sqlx::query!(
-        "insert into chain.channel (address) select unnest($1::text[]) on conflict do nothing",
-        addresses
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// Stores a new attempt, before its first send.
-///
-/// # Errors
-/// The database's; a second open attempt of the wish or on the channel is refused by it.
-pub async fn store_attempt(
-    tx: &mut Tx,
-    intent: Uuid,
-    new: &Attempt,
-    now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    sqlx::query!(
-        "insert into chain.attempt (intent, no, channel, sequence, hash, envelope, max_time, first_ledger,
-         created_at)
-         select $1, coalesce(max(no), 0) + 1, $2, $3, $4, $5, $6, $7, $8 from chain.attempt
-         where intent = $1",
-        intent,
-        new.channel,
-        new.sequence,
-        new.hash,
-        new.envelope,
-        new.max_time,
-        new.first_ledger,
-        now
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// Counts a send.
-///
-/// # Errors
-/// The database's.
-pub async fn count_send(tx: &mut Tx, hash: &str) -> Result<(), Fault> {
-    sqlx::query!("update chain.attempt set sent = sent + 1 where hash = $1", hash).execute(&mut **tx).await?;
-    Ok(())
-}
-
-/// The signed bytes of the transaction with this hash, if it was ours.
-///
-/// # Errors
-/// The database's.
-pub async fn envelope(tx: &mut Tx, hash: &str) -> Result<Option<String>, Fault> {
-    Ok(sqlx::query_scalar!("select envelope from chain.attempt where hash = $1", hash)
-        .fetch_optional(&mut **tx)
-        .await?)
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, Default)]
-pub struct Ending {
-    /// `success`, `failed` or `dead`.
-    pub status: &'static str,
-    /// Why, if it did not succeed.
-    pub reason: Option<String>,
-    /// The ledger that holds it.
-    pub ledger: Option<i64>,
-}
-
-/// Ends an attempt.
-///
-/// # Errors
-/// The database's.
-pub async fn end_attempt(tx: &mut Tx, hash: &str, ending: &Ending, now: DateTime<Utc>) -> Result<(), Fault> {
-    sqlx::query!(
-        "update chain.attempt set status = $2, reason = $3, ledger = $4, closed_at = $5
-         where hash = $1 and status = 'open'",
-        hash,
-        ending.status,
-        ending.reason,
-        ending.ledger,
-        now
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// An attempt as the trace shows it.
-#[derive(Debug, Clone)]
-pub struct AttemptRow {
-    /// The wish it carries out.
-    pub key: String,
-    /// Its number within the wish.
-    pub no: i32,
-    /// The transaction's hash.
-    pub hash: String,
-    /// `open`, `success`, `failed`, `dead`.
-    pub status: String,
-    /// The ledger that holds it.
-    pub ledger: Option<i64>,
-    /// When it was built.
-    pub created_at: DateTime<Utc>,
-}
-
-/// Every attempt about an escrow, in order.
-///
-/// # Errors
-/// The database's.
-pub async fn attempts_of(tx: &mut Tx, escrow: &str) -> Result<Vec<AttemptRow>, Fault> {
-    Ok(sqlx::query_as!(
-        AttemptRow,
-        "select i.key, a.no, a.hash, a.status, a.ledger, a.created_at from chain.attempt a
-         join chain.intent i on i.id = a.intent where i.escrow = $1 order by i.no, a.no",
-        escrow
-    )
-    .fetch_all(&mut **tx)
-    .await?)
 }
 
 /// Where the index stands.

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::Fault;
 
+pub mod attempt;
 pub mod chain;
 pub mod collection;
 pub mod escrow;

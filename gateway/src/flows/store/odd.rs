@@ -98,7 +98,7 @@ pub async fn refused(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<Ve
         Refused,
         r#"select id, key, coalesce(escrow, book) as "about!", coalesce(done_at, created_at) as "since!",
                   reason from chain.intent
-           where (status = 'refused' or status = 'open' and tries >= $3)
+           where (status = 'refused' or status = 'open' and (tries >= $3 or stopped_at is not null))
              and coalesce(done_at, created_at) < $1
            order by coalesce(done_at, created_at) desc limit $2"#,
         before,
