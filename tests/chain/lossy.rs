@@ -1,112 +1,86 @@
-//! A server between the adapter and the network that loses things, and a worker that comes through all the
-//! same.
+//! A network that loses, delays and denies, by script, and a worker that comes through all the same.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-
-use amana_adapters::http::Call;
 use amana_adapters::port::Outcome;
-use amana_adapters::stellar::{Attempt, Built, ChainOp, Effect, Look, Network, Next, Sent, Stellar, verdict};
-use axum::Router;
-use axum::body::Bytes;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
-use stellar_xdr::{TransactionResult, TransactionResultExt, TransactionResultResult, WriteXdr};
+use amana_adapters::stellar::{Attempt, Built, ChainOp, Effect, Look, Next, Sent, verdict};
+use amana_localnet::{Fault, Faults, Rates, Rule};
 
-use crate::chain::{Chain, GENESIS, amount, client, rng, signers};
+use crate::chain::{Chain, GENESIS, amount};
 
-/// What happens to one `sendTransaction`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// It reaches the network; the answer does not come back.
-    LostAnswer,
-    /// It is called pending and thrown away, as a full queue may do.
-    Dropped,
-    /// The server is sick before it does anything.
-    Sick,
-    /// It is refused: others pay more.
-    TooCheap,
+/// What became of an instruction.
+pub(crate) struct Work {
+    /// What was built for it, one after the other.
+    pub(crate) built: Vec<Built>,
+    /// The hashes under which all that may be found: what is raised has one of its own.
+    pub(crate) hashes: Vec<String>,
 }
 
-pub(crate) type Faults = Arc<Mutex<VecDeque<Fault>>>;
-
-/// An adapter that reaches the network of `chain` only through a server with these faults, one a sending.
-pub(crate) async fn through(chain: &Chain, faults: &[Fault]) -> (Stellar, Faults) {
-    let faults: Faults = Arc::new(Mutex::new(faults.iter().copied().collect()));
-    let (url, todo) = (chain.net.url(), faults.clone());
-    let app = Router::new().fallback(move |body: Bytes| {
-        let (url, todo) = (url.clone(), todo.clone());
-        async move { pass(&url, &todo, body).await }
-    });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let rpc_url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    let network = Network { rpc_url, ..chain.stellar.network().clone() };
-    (Stellar::new(network, signers(), client(), rng()).unwrap(), faults)
-}
-
-async fn pass(url: &str, faults: &Faults, body: Bytes) -> Response {
-    let request: Value = serde_json::from_slice(&body).unwrap();
-    let sends = request["method"] == "sendTransaction";
-    let fault = if sends { faults.lock().unwrap().pop_front() } else { None };
-    if fault == Some(Fault::Sick) {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    }
-    if fault == Some(Fault::Dropped) {
-        let latest = ask(url, &json!({"jsonrpc": "2.0", "id": 1, "method": "getLatestLedger"})).await;
-        let result = json!({"status": "PENDING", "hash": "", "latestLedger": latest["result"]["sequence"]});
-        return axum::Json(json!({"jsonrpc": "2.0", "id": 1, "result": result})).into_response();
-    }
-    if fault == Some(Fault::TooCheap) {
-        let result = TransactionResult {
-            fee_charged: 40_000,
-            result: TransactionResultResult::TxInsufficientFee,
-            ext: TransactionResultExt::V0,
-        };
-        let result = result.to_xdr_base64(stellar_xdr::Limits::none()).unwrap();
-        let result = json!({"status": "ERROR", "hash": "", "errorResultXdr": result, "latestLedger": 3});
-        return axum::Json(json!({"jsonrpc": "2.0", "id": 1, "result": result})).into_response();
-    }
-    let answer = ask(url, &request).await;
-    match fault {
-        Some(Fault::LostAnswer) => StatusCode::BAD_GATEWAY.into_response(),
-        _ => axum::Json(answer).into_response(),
-    }
-}
-
-async fn ask(url: &str, request: &Value) -> Value {
-    let call = Call::post("localnet", url, "application/json", request.to_string().into_bytes());
-    serde_json::from_slice(&client().tell(&call).await.unwrap().body).unwrap()
-}
-
-/// What a worker does with an instruction until it is done, a ledger a round; returns the bytes it built.
-pub(crate) async fn work(chain: &Chain, stellar: &Stellar, op: &ChainOp) -> Vec<Built> {
-    let mut built: Vec<Built> = Vec::new();
+/// What a worker does with an instruction until it is done, a ledger a round.
+pub(crate) async fn work(chain: &Chain, op: &ChainOp) -> Work {
+    let stellar = &chain.stellar;
+    let mut work = Work { built: Vec::new(), hashes: Vec::new() };
+    // The newest attempt in all its envelopes: as it was built, and raised.
+    let mut forms: Vec<(String, String)> = Vec::new();
     let mut sent: Option<Sent> = None;
     let mut next = Next::Rebuild;
-    for _ in 0..60 {
-        match next {
-            Next::Done { .. } => return built,
+    for _ in 0..400 {
+        match &next {
+            Next::Done { .. } => return work,
             Next::Rebuild => {
-                let sequence = chain.next_sequence(&chain.channel).await;
-                match stellar.build(op, &chain.channel, sequence).await {
-                    Outcome::Done(fresh) => built.push(fresh),
-                    other => panic!("{other:?}"),
+                if let Some(fresh) = build(chain, op).await {
+                    forms = vec![(fresh.envelope_xdr.clone(), fresh.hash.clone())];
+                    (sent, next) = (None, Next::ResendSame);
+                    work.hashes.push(fresh.hash.clone());
+                    work.built.push(fresh);
                 }
-                sent = None;
             }
-            Next::ResendSame | Next::Stuck => {
-                sent = Some(stellar.send(&built.last().unwrap().envelope_xdr).await);
+            Next::ResendSame => sent = Some(stellar.send(&forms.last().unwrap().0).await),
+            Next::Stuck | Next::Raise => {
+                let stored = (&*forms[0].0, &*forms.last().unwrap().0);
+                let raised = stellar.raise(stored, &chain.channel, next == Next::Raise).await;
+                if let Ok(Some(raised)) = raised {
+                    work.hashes.push(raised.hash.clone());
+                    forms.push((raised.envelope_xdr, raised.hash));
+                }
+                sent = Some(stellar.send(&forms.last().unwrap().0).await);
             }
-            Next::Wait => chain.advance(5, 1).await,
-            other => panic!("{other:?}"),
+            Next::Wait => {}
+            // Something else did it, or nothing did: the contract knows.
+            Next::FailedOnChain { .. } | Next::AskContract => match stellar.has_happened(op).await {
+                Ok(true) => return work,
+                Ok(false) => next = Next::Rebuild,
+                Err(_) => {}
+            },
         }
-        let attempt = built.last().unwrap();
-        let look = stellar.look(&attempt.hash).await.ok();
-        next = verdict(Attempt::from(attempt), sent.as_ref(), look);
+        if next != Next::Rebuild {
+            let look = look(chain, &forms).await;
+            next = verdict(Attempt::from(work.built.last().unwrap()), sent.as_ref(), look);
+        }
+        chain.advance(5, 1).await;
     }
-    panic!("not done after 60 rounds: {next:?}");
+    panic!("not done after 400 rounds: {next:?}");
+}
+
+/// Looks for an attempt under every hash it has. It is not found when all of them are not; then the oldest
+/// answer counts.
+async fn look(chain: &Chain, forms: &[(String, String)]) -> Option<Look> {
+    let mut missing = None;
+    for (_, hash) in forms.iter().rev() {
+        match chain.stellar.look(hash).await.ok()? {
+            Look::NotFound { .. } if missing.is_some() => {}
+            look @ Look::NotFound { .. } => missing = Some(look),
+            found => return Some(found),
+        }
+    }
+    missing
+}
+
+/// Builds if the network can be asked; another round asks again.
+async fn build(chain: &Chain, op: &ChainOp) -> Option<Built> {
+    let sequence = chain.stellar.sequence(&chain.channel.address()).await.ok()?? + 1;
+    match chain.stellar.build(op, &chain.channel, sequence).await {
+        Outcome::Done(fresh) => Some(fresh),
+        _ => None,
+    }
 }
 
 fn create() -> ChainOp {
@@ -114,88 +88,150 @@ fn create() -> ChainOp {
     ChainOp::Create { key: [1; 32], amount: amount(100), expiry }
 }
 
-#[tokio::test]
-async fn a_lost_answer_is_unknown_and_then_found_done() {
-    let chain = Chain::start().await;
-    let (stellar, _) = through(&chain, &[Fault::LostAnswer]).await;
-    let sequence = chain.next_sequence(&chain.channel).await;
-    let Outcome::Done(built) = stellar.build(&create(), &chain.channel, sequence).await else { panic!() };
-    let sent = stellar.send(&built.envelope_xdr).await;
-    assert!(matches!(sent, Sent::Unknown { .. }), "{sent:?}");
-    let look = stellar.look(&built.hash).await.unwrap();
-    assert!(matches!(look, Look::Success { .. }), "{look:?}");
-    chain.net.shutdown().await.unwrap();
+/// Each of these once, at the sendings, in this order.
+pub(crate) fn at_sending(faults: &[Fault]) -> Faults {
+    let once = |fault: &Fault| Rule::once(fault.clone()).on("sendTransaction");
+    Faults::rules(faults.iter().map(once).collect::<Vec<_>>())
 }
 
+/// Plays a script while an escrow is created; returns what was built and how often it struck.
+async fn create_under(script: Faults) -> (Vec<Built>, usize) {
+    let chain = Chain::start().await;
+    chain.net.set_faults(script.clone()).await.unwrap();
+    let Work { built, hashes } = work(&chain, &create()).await;
+    let struck = chain.net.strikes().await.len();
+    // What is late comes now, if it still may.
+    chain.net.set_faults(Faults::default()).await.unwrap();
+    chain.advance(300, 60).await;
+    let (events, _) = chain.hear(2).await;
+    let created: Vec<_> =
+        events.iter().filter(|event| matches!(event.what, Effect::Created { .. })).collect();
+    assert_eq!(created.len(), 1, "{script:?}");
+    assert!(hashes.contains(&created[0].tx_hash), "{script:?}");
+    chain.net.shutdown().await.unwrap();
+    (built, struck)
+}
+
+const SICK: Fault = Fault::Sick { status: 503 };
+const LOST_ANSWER: Fault = Fault::LostAnswer { status: 502 };
+
 #[tokio::test]
-async fn whatever_is_lost_it_happens_once() {
-    use Fault::{Dropped, LostAnswer, Sick};
-    for faults in [&[][..], &[LostAnswer], &[Sick, Sick, LostAnswer], &[Dropped], &[Dropped, Sick, Dropped]] {
+async fn a_lost_answer_is_unknown_and_then_found_done() {
+    for fault in [LOST_ANSWER, Fault::HangUpAfter] {
         let chain = Chain::start().await;
-        let (stellar, left) = through(&chain, faults).await;
-        let built = work(&chain, &stellar, &create()).await;
-        assert_eq!(built.len(), 1, "{faults:?}: the same bytes did it");
-        assert!(left.lock().unwrap().is_empty(), "{faults:?}");
-        let (events, _) = chain.hear(2).await;
-        let mut created = events.iter().filter(|event| matches!(event.what, Effect::Created { .. }));
-        assert_eq!(created.next().map(|event| &event.tx_hash), Some(&built[0].hash), "{faults:?}");
-        assert_eq!(created.next(), None, "{faults:?}");
+        chain.net.set_faults(at_sending(&[fault])).await.unwrap();
+        let built = chain.build(&create(), &chain.channel).await;
+        let sent = chain.stellar.send(&built.envelope_xdr).await;
+        assert!(matches!(sent, Sent::Unknown { .. }), "{sent:?}");
+        let look = chain.stellar.look(&built.hash).await.unwrap();
+        assert!(matches!(look, Look::Success { .. }), "{look:?}");
         chain.net.shutdown().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn what_offers_too_little_is_offered_again_for_more_and_happens_once() {
-    use Fault::TooCheap;
-    let chain = Chain::start().await;
-    let (stellar, _) = through(&chain, &[TooCheap, TooCheap]).await;
-    let sequence = chain.next_sequence(&chain.channel).await;
-    let Outcome::Done(built) = stellar.build(&create(), &chain.channel, sequence).await else { panic!() };
-    let attempt = Attempt::from(&built);
-    let (mut newest, mut fees, mut hash) = (built.envelope_xdr.clone(), vec![built.fee], built.hash.clone());
-    for _ in 0..2 {
-        let sent = stellar.send(&newest).await;
-        let look = stellar.look(&hash).await.ok();
-        assert_eq!(verdict(attempt, Some(&sent), look), Next::Raise, "{sent:?}");
-        let raised =
-            stellar.raise((&built.envelope_xdr, &newest), &chain.channel, true).await.unwrap().unwrap();
-        assert_ne!(raised.hash, built.hash);
-        fees.push(raised.fee);
-        (newest, hash) = (raised.envelope_xdr, raised.hash);
+async fn whatever_is_lost_it_happens_once_by_the_same_bytes() {
+    let cases: [&[Fault]; 8] = [
+        &[],
+        &[LOST_ANSWER],
+        &[SICK, Fault::HangUp, LOST_ANSWER],
+        &[Fault::Lost],
+        &[Fault::Lost, SICK, Fault::Lost],
+        &[Fault::Twice],
+        &[Fault::BadSequence, Fault::TryAgainLater, Fault::BadSequence],
+        &[Fault::Late { ledgers: 6 }],
+    ];
+    for faults in cases {
+        for queue in [false, true] {
+            let (built, struck) = create_under(Faults { queue, ..at_sending(faults) }).await;
+            assert_eq!((built.len(), struck), (1, faults.len()), "{faults:?}");
+        }
     }
-    // Each offers ten times as much for its place, and the same for its resources.
+}
+
+#[tokio::test]
+async fn what_the_queue_forgets_and_bans_is_sent_again_or_outlived() {
+    let (built, _) = create_under(Faults::queued([Rule::times(Fault::Dropped, 1)])).await;
+    assert_eq!(built.len(), 1, "the ban ends before the time bound");
+    // Sendings answered DUPLICATE or TRY_AGAIN_LATER are struck too; twenty outlast the first time bound.
+    let (built, _) = create_under(Faults::queued([Rule::times(Fault::Dropped, 20)])).await;
+    assert_eq!(built.len(), 2, "the second time it does not");
+    assert_eq!(built[0].sequence, built[1].sequence, "a dead attempt uses up nothing");
+}
+
+#[tokio::test]
+async fn a_server_that_never_passes_it_on_is_outlived() {
+    let (built, _) = create_under(Faults::rules([Rule::times(Fault::Lost, 12)])).await;
+    assert_eq!(built.len(), 2, "the first was lost until its time was over");
+    assert_eq!(built[0].sequence, built[1].sequence);
+}
+
+#[tokio::test]
+async fn an_envelope_is_taken_at_the_edge_of_its_time() {
+    let (built, _) = create_under(Faults::queued([Rule::once(Fault::LastMoment)])).await;
+    assert_eq!(built.len(), 1);
+}
+
+#[tokio::test]
+async fn what_offers_too_little_is_offered_again_for_more_and_happens_once() {
+    let chain = Chain::start().await;
+    let surge = Fault::Surge { fee: 150, ledgers: 1_000, refuses: true };
+    chain.net.set_faults(Faults::rules([Rule::once(surge).on("sendTransaction")])).await.unwrap();
+    let built = chain.build(&create(), &chain.channel).await;
+    let stellar = &chain.stellar;
+    let calm = stellar.raise((&built.envelope_xdr, &built.envelope_xdr), &chain.channel, false).await;
+    assert_eq!(calm.unwrap(), None, "while nobody pays more there is nothing to raise");
+
+    let sent = stellar.send(&built.envelope_xdr).await;
+    let look = stellar.look(&built.hash).await.ok();
+    assert_eq!(verdict(Attempt::from(&built), Some(&sent), look), Next::Raise, "{sent:?}");
+    let stored = (&*built.envelope_xdr, &*built.envelope_xdr);
+    let raised = stellar.raise(stored, &chain.channel, true).await.unwrap().unwrap();
+    assert_ne!(raised.hash, built.hash);
+    // It offers ten times as much for its place, and the same for its resources.
     let resources = built.fee - 100;
-    assert_eq!(fees, [resources + 100, resources + 2_000, resources + 20_000]);
-    assert!(matches!(stellar.send(&newest).await, Sent::Pending { .. }));
-    assert!(matches!(stellar.look(&hash).await.unwrap(), Look::Success { .. }), "found under its own hash");
+    assert_eq!(raised.fee, resources + 2_000);
+    let sent = stellar.send(&raised.envelope_xdr).await;
+    assert!(matches!(sent, Sent::Pending { .. }), "{sent:?}");
+    let look = stellar.look(&raised.hash).await.unwrap();
+    assert!(matches!(look, Look::Success { .. }), "found under its own hash");
     // What is inside, sent late, is past its number.
     let sent = stellar.send(&built.envelope_xdr).await;
-    assert!(matches!(sent, Sent::BadSequence | Sent::TryLater | Sent::Duplicate { .. }), "{sent:?}");
+    assert!(matches!(
+        sent,
+        Sent::Refused { .. } | Sent::BadSequence | Sent::TryLater | Sent::Duplicate { .. }
+    ));
     let (events, _) = chain.hear(2).await;
     let created: Vec<_> =
         events.iter().filter(|event| matches!(event.what, Effect::Created { .. })).collect();
-    assert_eq!(created.iter().map(|event| &event.tx_hash).collect::<Vec<_>>(), [&hash]);
+    assert_eq!(created.iter().map(|event| &event.tx_hash).collect::<Vec<_>>(), [&raised.hash]);
     // Nobody pays without end.
-    let mut raised = stellar.raise((&built.envelope_xdr, &newest), &chain.channel, true).await.unwrap();
-    for _ in 0..3 {
-        let Some(again) = raised else { break };
-        assert!(again.fee <= resources + 2_000_000);
-        raised =
-            stellar.raise((&built.envelope_xdr, &again.envelope_xdr), &chain.channel, true).await.unwrap();
+    let mut newest = Some(raised);
+    for _ in 0..5 {
+        let Some(last) = newest else { break };
+        assert!(last.fee <= resources + 2_000_000);
+        let stored = (&*built.envelope_xdr, &*last.envelope_xdr);
+        newest = stellar.raise(stored, &chain.channel, true).await.unwrap();
     }
-    assert_eq!(raised, None);
-    let calm = stellar.raise((&built.envelope_xdr, &built.envelope_xdr), &chain.channel, false).await;
-    assert_eq!(calm.unwrap(), None, "while nobody pays more there is nothing to raise");
+    assert_eq!(newest, None);
     chain.net.shutdown().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_queue_that_never_takes_it_is_outlived() {
-    let chain = Chain::start().await;
-    let (stellar, _) = through(&chain, &[Fault::Dropped; 12]).await;
-    let built = work(&chain, &stellar, &create()).await;
-    assert_eq!(built.len(), 2, "the first was dropped until its time was over");
-    assert_eq!(built[0].sequence, built[1].sequence);
-    assert!(chain.stellar.has_happened(&create()).await.unwrap());
-    chain.net.shutdown().await.unwrap();
+async fn what_waits_while_others_pay_more_is_raised_in_its_place() {
+    for refuses in [false, true] {
+        let surge = Fault::Surge { fee: 10_000, ledgers: 1_000, refuses };
+        let script = Faults::queued([Rule::once(surge).on("sendTransaction")]);
+        let (built, struck) = create_under(script).await;
+        assert_eq!((built.len(), struck), (1, 1), "refuses: {refuses}");
+    }
+}
+
+#[tokio::test]
+async fn on_bad_days_it_happens_once_too() {
+    let mut strikes = 0;
+    for seed in 0..20 {
+        strikes += create_under(Faults::random(seed, &Rates::rough())).await.1;
+    }
+    assert!(strikes > 50, "{strikes} strikes are no bad days");
 }

@@ -3,13 +3,13 @@
 use amana_adapters::port::Outcome;
 use amana_adapters::stellar::anchor::{Claim, Flaw, witness};
 use amana_adapters::stellar::{ChainOp, Effect, Look, Network, Next, Sent, Signers, Stellar};
-use amana_localnet::STANDALONE_PASSPHRASE;
+use amana_localnet::{Fault, STANDALONE_PASSPHRASE};
 use amana_tests::python;
 use serde_json::json;
 
 use crate::chain::{Chain, client, keypair, raise_anchor, rng, signers, site};
 use crate::forge;
-use crate::lossy::{Fault, through, work};
+use crate::lossy::{at_sending, work};
 
 const BOOK: &str = "kenya:KES";
 
@@ -132,16 +132,16 @@ async fn a_book_only_grows_and_its_past_stands() {
 
 #[tokio::test]
 async fn whatever_is_lost_a_checkpoint_is_written_once() {
-    use Fault::{Dropped, LostAnswer, Sick};
-    for faults in [&[LostAnswer][..], &[Sick, LostAnswer], &[Dropped, Sick]] {
+    let (sick, lost_answer) = (Fault::Sick { status: 503 }, Fault::LostAnswer { status: 502 });
+    for faults in [&[lost_answer.clone()][..], &[sick.clone(), lost_answer], &[Fault::Lost, sick]] {
         let chain = Chain::start().await;
-        let (stellar, left) = through(&chain, faults).await;
         let from = chain.stellar.latest_ledger().await.unwrap();
-        let built = work(&chain, &stellar, &op(3, 3)).await;
+        chain.net.set_faults(at_sending(faults)).await.unwrap();
+        let built = work(&chain, &op(3, 3)).await.built;
         assert_eq!(built.len(), 1, "{faults:?}: the same bytes did it");
-        assert!(left.lock().unwrap().is_empty(), "{faults:?}");
+        assert_eq!(chain.net.strikes().await.len(), faults.len(), "{faults:?}");
         // A gateway that forgot it all does it again, with other bytes, and nothing comes of it.
-        work(&chain, &stellar, &op(3, 3)).await;
+        work(&chain, &op(3, 3)).await;
         let (events, _) = chain.hear(from).await;
         let said: Vec<_> = events.iter().map(|event| &event.tx_hash).collect();
         assert_eq!(said, [&built[0].hash], "{faults:?}");
