@@ -2,7 +2,7 @@
 
 use amana_gateway::people::Role;
 use amana_localnet::STANDALONE_PASSPHRASE;
-use amana_tests::python;
+use amana_tests::sdks;
 use serde_json::json;
 
 use crate::door::{Api, at_fault, together};
@@ -244,9 +244,9 @@ async fn what_the_api_says_is_what_the_chain_says_to_a_stranger() {
     let (url, contract) = (api.world.chain.url(), ours["stellar_contract_id"].as_str().unwrap().to_owned());
     let key = ours["escrow_key"].as_str().unwrap().to_owned();
     let read = move || {
-        python::play(
+        sdks::play(
             env!("CARGO_TARGET_TMPDIR"),
-            "sdk.py",
+            "sdk/stranger.py",
             &[&url, STANDALONE_PASSPHRASE, &contract, &key, "500003700000"],
         )
     };

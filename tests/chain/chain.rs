@@ -176,17 +176,7 @@ impl Chain {
 
     /// Everything that can be heard from a ledger on, page by page.
     pub(crate) async fn hear(&self, from: u32) -> (Vec<ChainEvent>, Cursor) {
-        let (mut heard, mut cursor) = (Vec::new(), Cursor::Ledger(from));
-        loop {
-            match self.stellar.events(&cursor).await.unwrap() {
-                Heard::Page(page) if page.events.is_empty() => return (heard, page.cursor),
-                Heard::Page(page) => {
-                    heard.extend(page.events);
-                    cursor = page.cursor;
-                }
-                Heard::Gap { wanted, oldest } => panic!("gap from {wanted} to {oldest}"),
-            }
-        }
+        hear(&self.stellar, from).await
     }
 
     /// Calls a method of the network that the adapter has no use for.
@@ -215,6 +205,21 @@ impl Chain {
             },
             Sent::Refused { code } => code,
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Everything that an adapter can hear from a ledger on, page by page.
+pub(crate) async fn hear(stellar: &Stellar, from: u32) -> (Vec<ChainEvent>, Cursor) {
+    let (mut heard, mut cursor) = (Vec::new(), Cursor::Ledger(from));
+    loop {
+        match stellar.events(&cursor).await.unwrap() {
+            Heard::Page(page) if page.events.is_empty() => return (heard, page.cursor),
+            Heard::Page(page) => {
+                heard.extend(page.events);
+                cursor = page.cursor;
+            }
+            Heard::Gap { wanted, oldest } => panic!("gap from {wanted} to {oldest}"),
         }
     }
 }

@@ -6,8 +6,8 @@ pub mod load;
 pub mod naive;
 pub mod pg;
 pub mod programs;
-pub mod python;
 pub mod schema;
+pub mod sdks;
 pub mod story;
 pub mod world;
 

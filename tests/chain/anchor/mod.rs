@@ -4,7 +4,7 @@ use amana_adapters::port::Outcome;
 use amana_adapters::stellar::anchor::{Claim, Flaw, witness};
 use amana_adapters::stellar::{ChainOp, Effect, Look, Network, Next, Sent, Signers, Stellar};
 use amana_localnet::{Fault, STANDALONE_PASSPHRASE};
-use amana_tests::python;
+use amana_tests::sdks;
 use serde_json::json;
 
 use crate::chain::{Chain, client, keypair, raise_anchor, rng, signers, site};
@@ -157,7 +157,7 @@ async fn the_official_sdk_reads_it_without_us() {
     let (url, contract) = (chain.net.url(), chain.stellar.network().anchor.clone().unwrap());
     let said = tokio::task::spawn_blocking(move || {
         let words = [&url, STANDALONE_PASSPHRASE, &contract, BOOK, "3"];
-        python::play(env!("CARGO_TARGET_TMPDIR"), "anchor/anchor.py", &words)
+        sdks::play(env!("CARGO_TARGET_TMPDIR"), "anchor/anchor.py", &words)
     });
     let said = said.await.unwrap();
     for (name, size) in [("latest", 9), ("at", 3)] {
