@@ -40,6 +40,10 @@ grant usage on schema people to amana_app;
 create schema privacy;
 grant usage on schema privacy to amana_app;
 
+create schema recon;
+grant usage on schema recon to amana_app;
+grant usage on schema recon to amana_reader;
+
 create schema trade;
 grant usage on schema trade to amana_app;
 
@@ -122,11 +126,14 @@ create table chain.event (
     effect jsonb not null,
     transfer uuid,
     refused text,
+    supply bigint not null default 0,
+    contained boolean not null default false,
     constraint event_pkey PRIMARY KEY (tx_hash, no)
 );
 CREATE INDEX event_escrow ON chain.event USING btree (escrow);
 CREATE INDEX event_kind ON chain.event USING btree (kind);
 CREATE INDEX event_refused ON chain.event USING btree (closed_at) WHERE (refused IS NOT NULL);
+CREATE INDEX event_token ON chain.event USING btree (ledger) WHERE (kind = ANY (ARRAY['token_mint'::text, 'token_burn'::text]));
 grant insert, select, update on chain.event to amana_app;
 grant select on chain.event to amana_reader;
 
@@ -157,6 +164,16 @@ CREATE UNIQUE INDEX intent_one_anchor ON chain.intent USING btree (book) WHERE (
 CREATE INDEX intent_open ON chain.intent USING btree (due_at) WHERE (status = 'open'::text);
 grant insert, select, update on chain.intent to amana_app;
 grant select on chain.intent to amana_reader;
+
+create table chain.rebuilt (
+    escrow text not null,
+    ledger bigint not null,
+    at timestamp with time zone not null,
+    constraint rebuilt_pkey PRIMARY KEY (escrow),
+    constraint rebuilt_escrow_fkey FOREIGN KEY (escrow) REFERENCES flow.escrow(reference)
+);
+grant insert, select, update on chain.rebuilt to amana_app;
+grant select on chain.rebuilt to amana_reader;
 
 create table event.audit (
     no bigint not null generated always as identity,
@@ -780,6 +797,34 @@ create table privacy.person_key (
     constraint person_key_key_id_fkey FOREIGN KEY (key_id) REFERENCES privacy.data_key(id)
 );
 grant delete, insert, select on privacy.person_key to amana_app;
+
+create table recon.break (
+    id uuid not null,
+    book text not null,
+    kind text not null,
+    subject text not null,
+    ledger_side text not null,
+    chain_side text not null,
+    found_at timestamp with time zone not null,
+    seen_at timestamp with time zone not null,
+    healed_at timestamp with time zone,
+    constraint break_pkey PRIMARY KEY (id)
+);
+CREATE INDEX break_found ON recon.break USING btree (book, id);
+CREATE UNIQUE INDEX break_once ON recon.break USING btree (book, kind, subject) WHERE (healed_at IS NULL);
+grant insert, select, update on recon.break to amana_app;
+grant select on recon.break to amana_reader;
+
+create table recon.pass (
+    book text not null,
+    began_at timestamp with time zone not null,
+    ended_at timestamp with time zone,
+    escrows bigint not null default 0,
+    breaks bigint not null default 0,
+    constraint pass_pkey PRIMARY KEY (book)
+);
+grant insert, select, update on recon.pass to amana_app;
+grant select on recon.pass to amana_reader;
 
 create table trade.application (
     job bigint not null,

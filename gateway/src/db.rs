@@ -77,6 +77,18 @@ impl Db {
         Ok(Tx { inner: self.pool.begin().await?, fuse: self.fuse.clone() })
     }
 
+    /// Begins a transaction that only reads, and sees one moment from its first statement to its last.
+    ///
+    /// # Errors
+    /// No connection is to be had.
+    pub async fn snapshot(&self) -> Result<Tx, Fault> {
+        if self.fuse.as_ref().is_some_and(|fuse| fuse.blown()) {
+            return Err(Fault::Killed);
+        }
+        let inner = self.pool.begin_with("begin isolation level repeatable read, read only").await?;
+        Ok(Tx { inner, fuse: self.fuse.clone() })
+    }
+
     /// The pool itself, for readiness and for shutting down.
     pub fn pool(&self) -> &PgPool {
         &self.pool

@@ -76,7 +76,9 @@ async fn odd_confirmations_are_answered_kept_and_credited_to_nobody() {
     let failures = api.get("/v1/failures?limit=100", &operator).await.ok(200);
     assert_eq!(failures["data"].as_array().unwrap().len(), many, "{failures}");
     assert!(failures["data"].as_array().unwrap().iter().all(|row| row["next_action"].is_string()));
-    for path in ["/v1/suspense", "/v1/failures", "/v1/events", "/v1/proof", "/v1/ledger/trial-balance"] {
+    for path in
+        ["/v1/suspense", "/v1/failures", "/v1/breaks", "/v1/events", "/v1/proof", "/v1/ledger/trial-balance"]
+    {
         api.get(path, &employer).await.problem(403, "forbidden");
     }
     let events = api.get("/v1/events?limit=100", &operator).await.ok(200);

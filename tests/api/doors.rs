@@ -109,6 +109,12 @@ async fn the_house_shows_itself() {
     );
     api.world.settle().await;
     api.get("/readyz", "").await.ok(200);
+    api.world.clock.advance(chrono::TimeDelta::minutes(3));
+    let stuck = api.get("/readyz", "").await;
+    let stuck = stuck.problem(503, "unavailable")["detail"].to_string();
+    assert!(stuck.contains("index"), "{stuck}");
+    api.world.settle().await;
+    api.get("/readyz", "").await.ok(200);
     let page = api.get("/docs", "").await;
     assert!(
         page.status == 200 && page.text.contains("/api/jobs/{id}/complete/") && !page.text.contains("http:")

@@ -7,3 +7,4 @@ mod payouts;
 mod proofs;
 mod strangers;
 mod submission;
+mod watching;

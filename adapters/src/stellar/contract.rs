@@ -3,6 +3,8 @@
 //! Invariant: reads go through the contract's own `get`, run by the server without applying anything, so they
 //! see an archived escrow as well and depend on the interface, not on how the contract stores things.
 
+mod entries;
+
 use serde::{Deserialize, Serialize};
 use stellar_xdr::{
     HostFunction, InvokeContractArgs, InvokeHostFunctionOp, Memo, Operation, OperationBody, Preconditions,
@@ -15,6 +17,8 @@ use super::wire::{
     decode, encode, field, hex32_or_none, muxed, read_address, read_bytes32, read_count, read_i128,
 };
 use crate::port::Outcome;
+
+pub use entries::{Entry, MOST_KEYS, Observer, Pillar};
 
 /// Number and name of each error of the contract, as in its committed interface. Numbers are frozen; the
 /// contract only appends. They begin at 100 because a failing call of the token surfaces with the token's
@@ -219,17 +223,27 @@ pub(super) async fn view(
     call: InvokeContractArgs,
     at_least: u32,
 ) -> Result<Result<ScVal, String>, ChainFault> {
+    Ok(view_at(rpc, call, at_least).await?.1)
+}
+
+/// As [`view`], with the ledger as of which it is.
+async fn view_at(
+    rpc: &Rpc,
+    call: InvokeContractArgs,
+    at_least: u32,
+) -> Result<(u32, Result<ScVal, String>), ChainFault> {
     let method = "simulateTransaction";
     let run = rpc.simulate(&question(call)?).await?;
     if let Some(why) = behind(&run, at_least) {
         return Err(ChainFault::Unreachable { method, why });
     }
+    let ledger = run.latest_ledger.unwrap_or(at_least);
     if let Some(error) = run.error {
-        return Ok(Err(error));
+        return Ok((ledger, Err(error)));
     }
     let absent = || ChainFault::Malformed { method, why: "no return value".into() };
     let value = run.results.iter().flatten().find_map(|result| result.xdr.as_deref()).ok_or_else(absent)?;
-    decode("ScVal", value).map(Ok)
+    Ok((ledger, Ok(decode("ScVal", value)?)))
 }
 
 /// An envelope that is only ever simulated: from the account of all zeros, which nobody has.

@@ -174,6 +174,8 @@ impl Cursor {
 pub struct EventPage {
     /// In order of the chain.
     pub events: Vec<ChainEvent>,
+    /// The place after each of them: from where to read on once that one is stored.
+    pub places: Vec<Cursor>,
     /// From where to read on, once these are stored.
     pub cursor: Cursor,
     /// Newest ledger the server knows.
@@ -212,7 +214,8 @@ pub(super) async fn read_on(rpc: &Rpc, network: &Network, from: &Cursor) -> Resu
         && *start > latest
     {
         let oldest_ledger = health.oldest_ledger.unwrap_or(0);
-        let page = EventPage { events: vec![], cursor: from.clone(), latest_ledger: latest, oldest_ledger };
+        let (events, places, cursor) = (vec![], vec![], from.clone());
+        let page = EventPage { events, places, cursor, latest_ledger: latest, oldest_ledger };
         return Ok(Heard::Page(page));
     }
     let start = match from {
@@ -239,8 +242,9 @@ fn page(
     let told = answer.events.unwrap_or_default();
     let last = told.last().map(|event| event.id.clone());
     let cursor = answer.cursor.filter(|c| !c.is_empty()).or(last).map_or_else(|| from.clone(), Cursor::After);
+    let places = told.iter().map(|event| Cursor::After(event.id.clone())).collect();
     let events: Result<Vec<_>, _> = told.iter().map(|event| heard(network, event)).collect();
-    Ok(EventPage { events: events?, cursor, latest_ledger: answer.latest_ledger, oldest_ledger })
+    Ok(EventPage { events: events?, places, cursor, latest_ledger: answer.latest_ledger, oldest_ledger })
 }
 
 pub(super) fn heard(network: &Network, event: &EventAnswer) -> Result<ChainEvent, ChainFault> {

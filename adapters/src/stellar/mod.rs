@@ -28,7 +28,10 @@ use amana_ledger::id::Rng;
 use stellar_xdr::{Hash, HostFunction, ScVal};
 
 pub use build::{Built, Leeway, Limits};
-pub use contract::{ANCHOR_ERRORS, CONTRACT_ERRORS, EscrowOnChain, EscrowState, Totals, error_name};
+pub use contract::{
+    ANCHOR_ERRORS, CONTRACT_ERRORS, Entry, EscrowOnChain, EscrowState, MOST_KEYS, Observer, Pillar, Totals,
+    error_name,
+};
 pub use event::{ChainEvent, Cursor, Effect, EventPage, Heard};
 pub use op::{ChainOp, Network, to_minor, to_token, unit};
 pub use rpc::{ChainFault, Health, Rpc};
@@ -102,6 +105,11 @@ impl Stellar {
     /// The client beneath, for health checks.
     pub fn rpc(&self) -> &Rpc {
         &self.rpc
+    }
+
+    /// The same deployment, to be looked at only.
+    pub fn observer(&self) -> Observer {
+        Observer::sharing(&self.network, &self.rpc, &self.seen)
     }
 
     /// The payer of employers without a key of their own, `G…`.

@@ -319,6 +319,9 @@ pub struct LedgerEntryAnswer {
     pub key: String,
     /// `LedgerEntryData`, XDR base64.
     pub xdr: String,
+    /// The ledger that changed it last.
+    #[serde(default, deserialize_with = "ledger_or_none")]
+    pub last_modified_ledger_seq: Option<u32>,
     /// The last ledger at which it is live.
     #[serde(default, deserialize_with = "ledger_or_none")]
     pub live_until_ledger_seq: Option<u32>,

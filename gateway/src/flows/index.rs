@@ -1,66 +1,135 @@
 //! What the chain says happened: events are read in order, stored, and each is posted once.
 //!
-//! Invariant: the cursor moves only past events that are stored and applied. An event is stored, posted and
-//! followed in one transaction, under its own key (transaction hash and number), so whoever hears it twice
-//! posts it once. One that contradicts what we know of its escrow is stored with the reason and shown to
-//! ops: anybody may call the contract, and nobody may stop the index.
+//! Invariant: the cursor moves past an event in the transaction that stores and applies it, and only from
+//! where it stood, so of several workers one is ahead and none goes back. An event is stored, posted and
+//! followed under its own key (transaction hash and number), so whoever hears it twice posts it once. One
+//! that contradicts what we know of its escrow is stored with the reason and shown to ops: anybody may call the
+//! contract, and nobody may stop the index. What the network forgot before we heard it is read from the
+//! entries (`bridge`).
 //! Absent: guessing. Nothing here asks what we submitted; what the chain did is all that counts.
 
-use amana_adapters::stellar::{ChainEvent, Cursor, Effect, Heard};
+mod bridge;
+pub mod known;
+
+use amana_adapters::stellar::{ChainEvent, Cursor, Effect, EventPage, Heard};
 use amana_ledger::chart::BookId;
 use amana_ledger::id::{EscrowRef, TransferId};
 use amana_ledger::money::Money;
 use amana_ledger::{Constraint, Fault as LedgerFault, rules, seal};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::escrow::{Event as EscrowEvent, State as Escrow, Terms};
 use super::payout::{Event as PayoutEvent, State as Payout};
-use super::store::{Step, attempt, chain as rows, collection, escrow, payout, step};
+use super::store::{Step, attempt, chain as rows, collection, entries, escrow, payout, step};
 use super::{drive, float, post};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Fault, Refusal, Result};
 use crate::events::emit;
 
+/// How long the index may rest on what it found in order, before that is written down anew, seconds.
+const BEAT_S: i64 = 10;
+/// How many pages one catching up reads at most: some minutes' worth of a busy network.
+const MOST_PAGES: usize = 10_000;
+
 /// Reads one page of events and applies it. `true` if there was anything.
 ///
 /// # Errors
 /// A fault: the page is read again later, from the same place.
 pub async fn read_page(app: &App) -> Result<bool> {
+    Ok(match on(app).await? {
+        Went::Read(page) => !page.events.is_empty(),
+        Went::Begun | Went::Bridged => true,
+    })
+}
+
+/// Reads on until every event of a ledger is applied that had closed before. `false` if the network does not
+/// come so far.
+///
+/// # Errors
+/// A fault; so for all here.
+pub async fn catch_up(app: &App, ledger: u32) -> Result<bool> {
+    for _ in 0..MOST_PAGES {
+        let Went::Read(page) = on(app).await? else { continue };
+        let at = page.cursor.ledger().unwrap_or(0);
+        if at > ledger || (page.events.is_empty() && at >= ledger) {
+            return Ok(true);
+        }
+        if page.events.is_empty() && page.latest_ledger <= at {
+            return Ok(false);
+        }
+    }
+    Ok(false)
+}
+
+/// What one step of the index came to.
+enum Went {
+    /// It had not begun.
+    Begun,
+    /// Events were lost, and their effects were read from entries.
+    Bridged,
+    /// A page was read, perhaps an empty one.
+    Read(EventPage),
+}
+
+async fn on(app: &App) -> Result<Went> {
     let contract = &app.chain.network().contract;
     let mut tx = app.db.begin().await?;
     let position = rows::cursor(&mut tx, contract).await?;
     drop(tx);
-    let Some(position) = position else { return start(app, contract).await };
-    let from: Cursor = serde_json::from_value(position)?;
-    let page = match app.chain.events(&from).await.map_err(outside)? {
-        Heard::Page(page) => page,
-        Heard::Gap { wanted, oldest } => {
-            return Err(Fault::Outside(format!(
-                "events of ledgers {wanted} to {oldest} are lost to the index"
-            ))
-            .into());
-        }
+    let Some((position, checked_at)) = position else {
+        start(app, contract).await?;
+        return Ok(Went::Begun);
     };
-    if page.cursor == from {
-        return Ok(false);
+    let from: Cursor = serde_json::from_value(position)?;
+    match app.chain.events(&from).await.map_err(outside)? {
+        Heard::Page(page) => {
+            take_in(app, (&from, checked_at), &page).await?;
+            Ok(Went::Read(page))
+        }
+        Heard::Gap { wanted, oldest } => {
+            bridge::bridge(app, &from, (wanted, oldest)).await?;
+            Ok(Went::Bridged)
+        }
     }
-    // A transaction an event: each takes its escrow's lock before the book's, as everybody does.
-    for event in &page.events {
+}
+
+/// A transaction an event, which moves the cursor past it. Where another worker is ahead, nothing is done.
+async fn take_in(app: &App, (from, checked_at): (&Cursor, DateTime<Utc>), page: &EventPage) -> Result<()> {
+    let mut at = from;
+    for (event, place) in page.events.iter().zip(&page.places) {
         let mut tx = app.db.begin().await?;
+        if !step_to(&mut tx, app, at, place).await? {
+            return Ok(());
+        }
         match apply(&mut tx, app, event).await {
             Ok(()) => tx.commit().await?,
             Err(Error::Refused(why)) => {
                 drop(tx);
-                set_aside(app, event, &why.detail).await?;
+                let mut tx = app.db.begin().await?;
+                if !step_to(&mut tx, app, at, place).await? {
+                    return Ok(());
+                }
+                set_aside(&mut tx, app, event, &why.detail).await?;
+                tx.commit().await?;
             }
             Err(fault) => return Err(fault),
         }
+        at = place;
     }
-    let mut tx = app.db.begin().await?;
-    rows::move_cursor(&mut tx, contract, serde_json::to_value(&page.cursor)?, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(!page.events.is_empty())
+    if page.cursor != *at || app.clock.now() - checked_at >= TimeDelta::seconds(BEAT_S) {
+        let mut tx = app.db.begin().await?;
+        if step_to(&mut tx, app, at, &page.cursor).await? {
+            tx.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+async fn step_to(tx: &mut Tx, app: &App, from: &Cursor, to: &Cursor) -> Result<bool, Fault> {
+    let places = (serde_json::to_value(from)?, serde_json::to_value(to)?);
+    rows::move_cursor(tx, &app.chain.network().contract, places, app.clock.now()).await
 }
 
 fn outside(fault: amana_adapters::stellar::ChainFault) -> Error {
@@ -69,13 +138,12 @@ fn outside(fault: amana_adapters::stellar::ChainFault) -> Error {
 
 /// The index begins at the oldest ledger the network still tells about: the token's whole life on a young
 /// network.
-async fn start(app: &App, contract: &str) -> Result<bool> {
+async fn start(app: &App, contract: &str) -> Result<()> {
     let health = app.chain.rpc().health().await.map_err(outside)?;
     let first = Cursor::Ledger(health.oldest_ledger.unwrap_or(1));
     let mut tx = app.db.begin().await?;
     rows::start_cursor(&mut tx, contract, serde_json::to_value(first)?, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(true)
+    Ok(tx.commit().await?)
 }
 
 /// An effect in one word, the escrow it is about, and the money in it (minor units).
@@ -96,6 +164,25 @@ fn about(effect: &Effect) -> (&'static str, Option<&[u8; 32]>, i64) {
     }
 }
 
+/// What an escrow's effect does to the tokens there are, minor units: mints and burns that the contract makes
+/// within it.
+fn supply_change(effect: &Effect) -> i64 {
+    match effect {
+        Effect::Funded { amount, .. } => *amount,
+        Effect::Released { fee, .. } => -fee,
+        Effect::Cancelled { burned, .. } => -burned,
+        Effect::Burned { amount, .. } => -amount,
+        Effect::Created { .. }
+        | Effect::Assigned { .. }
+        | Effect::Refunded { .. }
+        | Effect::TokenMint { .. }
+        | Effect::TokenBurn { .. }
+        | Effect::TokenTransfer { .. }
+        | Effect::Anchored { .. }
+        | Effect::Other { .. } => 0,
+    }
+}
+
 /// Stores an event, with the reason if nothing follows from it. Gives the escrow it is about, if one of ours;
 /// `None` if it was stored before.
 async fn store(tx: &mut Tx, event: &ChainEvent, refused: Option<&str>) -> Result<Option<Option<EscrowRef>>> {
@@ -112,6 +199,7 @@ async fn store(tx: &mut Tx, event: &ChainEvent, refused: Option<&str>) -> Result
         kind,
         escrow: reference.as_ref().map(EscrowRef::as_str),
         amount,
+        supply: supply_change(&event.what),
         effect: serde_json::to_value(&event.what)?,
         refused,
     };
@@ -119,14 +207,13 @@ async fn store(tx: &mut Tx, event: &ChainEvent, refused: Option<&str>) -> Result
 }
 
 /// Stores an event that does not fit, and says so.
-async fn set_aside(app: &App, event: &ChainEvent, why: &str) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    if let Some(Some(reference)) = store(&mut tx, event, Some(why)).await? {
+async fn set_aside(tx: &mut Tx, app: &App, event: &ChainEvent, why: &str) -> Result<()> {
+    if let Some(Some(reference)) = store(tx, event, Some(why)).await? {
         let body = json!({ "tx_hash": event.tx_hash, "no": event.index, "kind": about(&event.what).0 });
         let subject = format!("escrow/{reference}");
-        emit(&mut tx, app, super::WORKER, (&subject, "chain.contradicted"), body).await?;
+        emit(tx, app, super::WORKER, (&subject, "chain.contradicted"), body).await?;
     }
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 /// Stores one event and does what follows from it.
@@ -147,6 +234,11 @@ async fn apply(tx: &mut Tx, app: &App, event: &ChainEvent) -> Result<()> {
     };
     // The escrow's lock first, then whatever hangs on it.
     let Some((terms, state)) = escrow::lock(tx, reference.as_str()).await? else { return Ok(()) };
+    let place = (event.tx_hash.as_str(), event.index);
+    let is_read = event.tx_hash.starts_with(bridge::REBUILT);
+    if !is_read && entries::contain(tx, reference.as_str(), place).await? {
+        return Ok(());
+    }
     if let Some(transfer) = follow(tx, app, event, (&terms, &state)).await? {
         rows::posted(tx, (&event.tx_hash, event.index), transfer).await?;
     }
@@ -226,8 +318,13 @@ async fn follow(
         Effect::Assigned { .. } => ("chain.assigned", None, None, None),
         _ => return Ok(None),
     };
-    let detail = Some(format!("ledger {} event {}", event.ledger, event.index));
-    let noted = Step { transfer, receipt, tx_hash: Some(event.tx_hash.clone()), detail, ..Step::named(name) };
+    let is_read = event.tx_hash.starts_with(bridge::REBUILT);
+    let detail = match is_read {
+        true => format!("read from the entry at ledger {}", event.ledger),
+        false => format!("ledger {} event {}", event.ledger, event.index),
+    };
+    let tx_hash = (!is_read).then(|| event.tx_hash.clone());
+    let noted = Step { transfer, receipt, tx_hash, detail: Some(detail), ..Step::named(name) };
     step(tx, app, reference, noted).await?;
     if let Effect::Burned { amount, .. } = &event.what
         && let Some(payout) = payout::awaiting_burn(tx, reference, *amount).await?

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::Shared;
 use super::problem::{Answer, Problem};
 use crate::app::App;
+use crate::flows::store::chain as chain_rows;
 use crate::inbox;
 
 /// What a ready house looks like.
@@ -40,7 +41,11 @@ pub(super) async fn livez() -> &'static str {
 /// How long a callback may wait for its judge. The worker looks several times a second.
 const WAIT: TimeDelta = TimeDelta::minutes(2);
 
-/// Database and chain answer, and the worker keeps up.
+/// How long the index may go without finding all in order. It looks several times a second, and says so every
+/// ten seconds.
+const STUCK: TimeDelta = TimeDelta::minutes(2);
+
+/// Database and chain answer, and worker and index keep up.
 #[utoipa::path(get, path = "/readyz", tag = "house", responses((status = 200, body = Ready)))]
 pub(super) async fn readyz(State(app): State<Shared>) -> Answer<Json<Ready>> {
     for (part, ready) in [("database", database(&app).await), ("chain", chain(&app).await)] {
@@ -52,6 +57,11 @@ pub(super) async fn readyz(State(app): State<Shared>) -> Answer<Json<Ready>> {
     let waiting = inbox::waiting_since(&mut tx).await?;
     if waiting.is_some_and(|since| since + WAIT < app.clock.now()) {
         return Err(Problem::unavailable("the worker does not keep up"));
+    }
+    let contract = &app.chain.network().contract;
+    let read = chain_rows::cursor(&mut tx, contract).await?;
+    if read.is_some_and(|(_, checked_at)| checked_at + STUCK < app.clock.now()) {
+        return Err(Problem::unavailable("the index of the chain is stuck"));
     }
     Ok(Json(Ready { status: "ready" }))
 }

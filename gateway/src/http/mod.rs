@@ -87,6 +87,7 @@ fn doors() -> Doors {
         .add(routes!(v1::reads::trace))
         .add(routes!(v1::reads::suspense))
         .add(routes!(v1::reads::failures))
+        .add(routes!(v1::breaks::breaks))
         .add(routes!(v1::reads::events))
         .add(routes!(v1::reads::proof))
         .add(routes!(v1::books::trial_balance))

@@ -70,6 +70,7 @@ pub(super) const RIGHTS: &[(&str, &str, Who)] = &[
     ("GET",   "/v1/escrows/{reference}/trace",          ALL),
     ("GET",   "/v1/suspense",                           STAFF),
     ("GET",   "/v1/failures",                           STAFF),
+    ("GET",   "/v1/breaks",                             STAFF),
     ("GET",   "/v1/events",                             STAFF),
     ("GET",   "/v1/proof",                              STAFF),
     ("GET",   "/v1/ledger/trial-balance",               STAFF),

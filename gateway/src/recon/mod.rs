@@ -1,11 +1,17 @@
-//! Do the books, the rails and the chain agree? Read-only answers for finance and for auditors.
+//! Do the books, the rails and the chain agree? Answers for finance and for auditors, and a pass every few
+//! minutes that opens a break where they do not.
 //!
-//! Absent, for now: statements of rails, matching, breaks and clearing suspense by hand.
+//! Absent, for now: statements of rails, matching, and clearing suspense by hand.
 
 pub mod attention;
+pub mod breaks;
+pub mod compare;
 pub mod proof;
+mod store;
 pub mod trace;
 
 pub use attention::{Failure, Suspended, failures, suspense};
+pub use breaks::{Break, Pass, breaks, pass};
+pub use compare::Difference;
 pub use proof::{Line, Proof, proof};
 pub use trace::{Trace, trace};

@@ -15,6 +15,7 @@ use amana_ledger::{Balance, balance};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::compare::Accounts;
 use crate::app::App;
 use crate::error::{Fault, Result};
 use crate::flows::store::chain;
@@ -84,6 +85,18 @@ impl Sums {
 
     fn owed(&self) -> i64 {
         self.float + self.on_the_way - self.own_cash - self.suspense - self.employers
+    }
+}
+
+/// What stands on the accounts of the chain.
+pub(super) fn accounts(lines: &[Balance]) -> Accounts {
+    let sums = Sums::of(lines);
+    Accounts {
+        owed: sums.owed(),
+        issued: sums.issued,
+        minting: sums.minting,
+        burning: sums.burning,
+        supply: sums.supply,
     }
 }
 

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::compare::state_word;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Fault, Refusal, Result};
@@ -231,7 +232,7 @@ async fn sides(app: &App, terms: &Terms, (state, held): (&State, i64)) -> Result
     let on_chain = app.chain.escrow(&key).await.map_err(|fault| Fault::Outside(fault.to_string()))?;
     let asset = terms.amount.asset;
     let (chain, vault, word) = match &on_chain {
-        Some(it) => (held_on_chain(it), it.vault, chain_word(it.state)),
+        Some(it) => (held_on_chain(it), it.vault, state_word(it.state)),
         None => (0, 0, "absent"),
     };
     let minting = held - minted;
@@ -250,15 +251,5 @@ fn held_on_chain(escrow: &EscrowOnChain) -> i64 {
     match escrow.state {
         EscrowState::Open | EscrowState::Funded => escrow.funded,
         EscrowState::Released | EscrowState::Refunded | EscrowState::Cancelled => 0,
-    }
-}
-
-fn chain_word(state: EscrowState) -> &'static str {
-    match state {
-        EscrowState::Open => "open",
-        EscrowState::Funded => "funded",
-        EscrowState::Released => "released",
-        EscrowState::Refunded => "refunded",
-        EscrowState::Cancelled => "cancelled",
     }
 }

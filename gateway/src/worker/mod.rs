@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::error::{Error, Fault, Result};
 use crate::flows::store::attempt as store;
 use crate::flows::{chain, float, index};
+use crate::recon::breaks;
 
 pub mod anchor;
 pub mod judge;
@@ -24,6 +25,8 @@ pub mod seal;
 
 /// How long a loop sleeps when it found nothing to do.
 const IDLE: Duration = Duration::from_millis(200);
+/// How long a loop sleeps whose work is due every few minutes.
+const SLOW: Duration = Duration::from_secs(5);
 /// How long a loop sleeps after a fault.
 const TROUBLED: Duration = Duration::from_secs(2);
 /// Passes after which `run_until_idle` says that something goes round in circles.
@@ -103,7 +106,14 @@ pub fn spawn(app: &Arc<App>) -> Worker {
         let seal = |app: Arc<App>| async move { seal::checkpoint(&app).await };
         loops.spawn(keep_on("seal", app.clone(), told.clone(), seal));
     }
-    loops.spawn(keep_on("index", app.clone(), told, |app| async move { index::read_page(&app).await }));
+    loops.spawn(keep_on(
+        "index",
+        app.clone(),
+        told.clone(),
+        |app| async move { index::read_page(&app).await },
+    ));
+    let reconcile = |app: Arc<App>| async move { breaks::pass_if_due(&app).await };
+    loops.spawn(now_and_then("reconcile", app.clone(), told, reconcile));
     Worker { tell, loops }
 }
 
@@ -116,15 +126,35 @@ impl Worker {
     }
 }
 
-async fn keep_on<F, W>(name: &'static str, app: Arc<App>, mut told: watch::Receiver<bool>, pass: F)
+async fn keep_on<F, W>(name: &'static str, app: Arc<App>, told: watch::Receiver<bool>, pass: F)
 where
+    F: Fn(Arc<App>) -> W,
+    W: Future<Output = Result<bool>>,
+{
+    rounds((name, IDLE), app, told, pass).await;
+}
+
+async fn now_and_then<F, W>(name: &'static str, app: Arc<App>, told: watch::Receiver<bool>, pass: F)
+where
+    F: Fn(Arc<App>) -> W,
+    W: Future<Output = Result<bool>>,
+{
+    rounds((name, SLOW), app, told, pass).await;
+}
+
+async fn rounds<F, W>(
+    (name, idle): (&'static str, Duration),
+    app: Arc<App>,
+    mut told: watch::Receiver<bool>,
+    pass: F,
+) where
     F: Fn(Arc<App>) -> W,
     W: Future<Output = Result<bool>>,
 {
     while !*told.borrow() {
         let rest = match pass(app.clone()).await {
             Ok(true) => continue,
-            Ok(false) => IDLE,
+            Ok(false) => idle,
             Err(Error::Refused(refusal)) => {
                 tracing::error!(worker = name, code = ?refusal.code, reason = %refusal, "a pass was refused");
                 TROUBLED

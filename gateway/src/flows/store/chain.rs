@@ -169,14 +169,16 @@ pub async fn end(
     Ok(())
 }
 
-/// Where the index stands.
+/// Where the index stands, and when it last found all in order.
 ///
 /// # Errors
 /// The database's.
-pub async fn cursor(tx: &mut Tx, contract: &str) -> Result<Option<serde_json::Value>, Fault> {
-    Ok(sqlx::query_scalar!("select position from chain.cursor where contract = $1", contract)
-        .fetch_optional(&mut **tx)
-        .await?)
+pub async fn cursor(
+    tx: &mut Tx,
+    contract: &str,
+) -> Result<Option<(serde_json::Value, DateTime<Utc>)>, Fault> {
+    let row = sqlx::query!("select position, checked_at from chain.cursor where contract = $1", contract);
+    Ok(row.fetch_optional(&mut **tx).await?.map(|row| (row.position, row.checked_at)))
 }
 
 /// Starts the index, unless another worker just did.
@@ -201,25 +203,27 @@ pub async fn start_cursor(
     Ok(())
 }
 
-/// Moves the index, only ever past events that are stored and applied.
+/// Moves the index on from where it stood, only ever in the transaction that stores and applies what lies
+/// between. `false` if it stands elsewhere: another worker was there first.
 ///
 /// # Errors
 /// The database's.
 pub async fn move_cursor(
     tx: &mut Tx,
     contract: &str,
-    position: serde_json::Value,
+    (from, to): (serde_json::Value, serde_json::Value),
     now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    sqlx::query!(
-        "update chain.cursor set position = $2, checked_at = $3 where contract = $1",
+) -> Result<bool, Fault> {
+    let moved = sqlx::query!(
+        "update chain.cursor set position = $2, checked_at = $3 where contract = $1 and position = $4",
         contract,
-        position,
-        now
+        to,
+        now,
+        from
     )
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(moved.rows_affected() == 1)
 }
 
 /// One thing the chain said.
@@ -239,6 +243,8 @@ pub struct Said<'a> {
     pub escrow: Option<&'a str>,
     /// Minor units, where it is about money.
     pub amount: i64,
+    /// What an escrow's event did to the tokens there are, minor units.
+    pub supply: i64,
     /// All of it.
     pub effect: serde_json::Value,
     /// Why nothing follows from it, if something should have.
@@ -251,8 +257,9 @@ pub struct Said<'a> {
 /// The database's.
 pub async fn store_event(tx: &mut Tx, said: Said<'_>) -> Result<bool, Fault> {
     let done = sqlx::query!(
-        "insert into chain.event (tx_hash, no, ledger, closed_at, kind, escrow, amount, effect, refused)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
+        "insert into chain.event (tx_hash, no, ledger, closed_at, kind, escrow, amount, effect, refused,
+         supply)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
         said.tx_hash,
         said.no,
         said.ledger,
@@ -261,7 +268,8 @@ pub async fn store_event(tx: &mut Tx, said: Said<'_>) -> Result<bool, Fault> {
         said.escrow,
         said.amount,
         said.effect,
-        said.refused
+        said.refused,
+        said.supply
     )
     .execute(&mut **tx)
     .await?;
@@ -279,7 +287,8 @@ pub async fn posted(tx: &mut Tx, (hash, no): (&str, i32), transfer: TransferId) 
     Ok(())
 }
 
-/// Minted and burned by the token since its deployment, minor units, as our index has it.
+/// Minted and burned by the token since its deployment, minor units, as our index has it. What was heard of a
+/// time that was read from entries is in what was read.
 ///
 /// # Errors
 /// The database's.
@@ -287,7 +296,8 @@ pub async fn supply(tx: &mut Tx) -> Result<(i64, i64), Fault> {
     let row = sqlx::query!(
         r#"select coalesce(sum(amount) filter (where kind = 'token_mint'), 0)::bigint as "minted!",
                   coalesce(sum(amount) filter (where kind = 'token_burn'), 0)::bigint as "burned!"
-                  from chain.event"#
+           from chain.event t where kind in ('token_mint', 'token_burn')
+             and not exists (select from chain.event e where e.tx_hash = t.tx_hash and e.contained)"#
     )
     .fetch_one(&mut **tx)
     .await?;

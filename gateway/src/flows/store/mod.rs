@@ -11,6 +11,7 @@ use crate::error::Fault;
 pub mod attempt;
 pub mod chain;
 pub mod collection;
+pub mod entries;
 pub mod escrow;
 pub mod odd;
 pub mod payout;
