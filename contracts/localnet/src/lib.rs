@@ -178,6 +178,15 @@ impl Localnet {
         answer.await.unwrap_or_default()
     }
 
+    /// Lets a fault of the weather happen at once: a surge, a jump, forgetting. Any other changes nothing.
+    pub async fn suffer(&self, weather: Fault) {
+        let (reply, done) = oneshot::channel();
+        if self.asks.send(Ask::Suffer { weather, reply }).await.is_ok() {
+            // A network that stops meanwhile has suffered enough.
+            let _ = done.await;
+        }
+    }
+
     /// Saves the state to `path`, replacing the file in one step.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::faults::{BadScript, Draw, Faults, Strike};
+use crate::faults::{BadScript, Draw, Fault, Faults, Strike};
 use crate::ledger::log::Keeper;
 use crate::ledger::{Ledger, Rules};
 use crate::network::Network;
@@ -27,6 +27,8 @@ pub(crate) enum Ask {
     Fund { address: String, reply: oneshot::Sender<Funded> },
     /// Begin a script of faults.
     SetFaults { script: Faults, reply: oneshot::Sender<Result<(), BadScript>> },
+    /// Let weather happen.
+    Suffer { weather: Fault, reply: oneshot::Sender<()> },
     /// What the script has struck.
     Strikes { reply: oneshot::Sender<Vec<Strike>> },
     /// Write the state.
@@ -100,6 +102,11 @@ fn answer(mut desk: Desk, mut keeper: Option<Keeper>, mut inbox: mpsc::Receiver<
                 drop(reply.send(answer));
             }
             Ask::SetFaults { script, reply } => drop(reply.send(rpc::set_faults(&mut desk, script))),
+            Ask::Suffer { weather, reply } => {
+                desk.network.suffer(&weather);
+                keep(&mut desk, &mut keeper);
+                let _ = reply.send(());
+            }
             Ask::Strikes { reply } => drop(reply.send(desk.faults.strikes().to_vec())),
             Ask::Save { path, reply } => {
                 let saved = match keeper.as_mut().filter(|keeper| keeper.keeps(&path)) {

@@ -188,6 +188,8 @@ fn check_operations(
 fn threshold_of(body: &OperationBody) -> usize {
     match body {
         OperationBody::SetOptions(options) if changes_control(options) => HIGH,
+        OperationBody::AccountMerge(_) => HIGH,
+        OperationBody::BumpSequence(_) | OperationBody::SetTrustLineFlags(_) => LOW,
         _ => MEDIUM,
     }
 }

@@ -7,8 +7,7 @@
     reason = "a test may stop where it stands"
 )]
 
-mod accounts;
-mod bumps;
+mod classic;
 mod contracts;
 mod events;
 mod faults;

@@ -24,13 +24,43 @@ pub(crate) fn moved(
         (false, true) => ("burn", vec![from]),
         _ => ("transfer", vec![from, to]),
     };
+    said(network_id, asset, (word, &parties), number(amount))
+}
+
+/// The issuer took credit back from a holder.
+pub(super) fn clawed_back(
+    network_id: &[u8; 32],
+    asset: &Asset,
+    from: &AccountId,
+    amount: i64,
+) -> Option<ContractEvent> {
+    said(network_id, asset, ("clawback", &[from]), number(amount))
+}
+
+/// The issuer approved a holder, or took that back.
+pub(super) fn authorized(
+    network_id: &[u8; 32],
+    asset: &Asset,
+    holder: &AccountId,
+    is_authorized: bool,
+) -> Option<ContractEvent> {
+    said(network_id, asset, ("set_authorized", &[holder]), ScVal::Bool(is_authorized))
+}
+
+fn number(amount: i64) -> ScVal {
+    ScVal::I128(Int128Parts { hi: amount >> 63, lo: amount as u64 })
+}
+
+fn said(
+    network_id: &[u8; 32],
+    asset: &Asset,
+    (word, parties): (&str, &[&AccountId]),
+    what: ScVal,
+) -> Option<ContractEvent> {
     let mut topics = vec![ScVal::Symbol(ScSymbol(word.try_into().ok()?))];
-    topics.extend(parties.into_iter().map(|id| ScVal::Address(ScAddress::Account(id.clone()))));
+    topics.extend(parties.iter().map(|id| ScVal::Address(ScAddress::Account((*id).clone()))));
     topics.push(ScVal::String(ScString(name_of(asset).try_into().ok()?)));
-    let body = ContractEventV0 {
-        topics: topics.try_into().ok()?,
-        data: ScVal::I128(Int128Parts { hi: amount >> 63, lo: amount as u64 }),
-    };
+    let body = ContractEventV0 { topics: topics.try_into().ok()?, data: what };
     Some(ContractEvent {
         ext: ExtensionPoint::V0,
         contract_id: Some(contract_of(network_id, asset)),

@@ -1,16 +1,18 @@
 //! Classic operations: accounts, payments, trustlines; and what every operation must be before it is run.
 //!
-//! Absent: offers, pools, claimable balances, sponsorship, merges, data entries. They are answered
-//! opNOT_SUPPORTED.
+//! Absent: offers, pools, claimable balances, sponsorship, path payments. They are answered opNOT_SUPPORTED.
 
 mod events;
+mod issuing;
 mod options;
+mod upkeep;
 
 use soroban_env_host::xdr::{
-    AccountId, AlphaNum4, AlphaNum12, Asset, ChangeTrustAsset, ChangeTrustOp, ChangeTrustResult,
-    CreateAccountOp, CreateAccountResult, ExtendFootprintTtlResult, Hash, InvokeHostFunctionResult,
-    LedgerEntryData, LedgerKey, LedgerKeyTrustLine, OperationBody, OperationResult, OperationResultTr,
-    PaymentOp, PaymentResult, RestoreFootprintResult, SetOptionsResult, TrustLineAsset, TrustLineEntry,
+    AccountId, AccountMergeResult, AlphaNum4, AlphaNum12, Asset, BumpSequenceResult, ChangeTrustAsset,
+    ChangeTrustOp, ChangeTrustResult, ClawbackResult, CreateAccountOp, CreateAccountResult,
+    ExtendFootprintTtlResult, Hash, InvokeHostFunctionResult, LedgerEntryData, LedgerKey, LedgerKeyTrustLine,
+    ManageDataResult, OperationBody, OperationResult, OperationResultTr, PaymentOp, PaymentResult,
+    RestoreFootprintResult, SetOptionsResult, SetTrustLineFlagsResult, TrustLineAsset, TrustLineEntry,
     TrustLineEntryExt, TrustLineFlags,
 };
 
@@ -41,6 +43,16 @@ pub(crate) fn fault(body: &OperationBody, source: &AccountId) -> Option<Operatio
             _ => Some(OperationResultTr::ChangeTrust(ChangeTrustResult::Malformed)),
         },
         OperationBody::SetOptions(op) => options::fault(op, source).map(OperationResultTr::SetOptions),
+        OperationBody::ManageData(op) => upkeep::note_fault(op).map(OperationResultTr::ManageData),
+        OperationBody::BumpSequence(op) => {
+            (op.bump_to.0 < 0).then_some(OperationResultTr::BumpSequence(BumpSequenceResult::BadSeq))
+        }
+        OperationBody::AccountMerge(to) => (account_of(to) == *source)
+            .then_some(OperationResultTr::AccountMerge(AccountMergeResult::Malformed)),
+        OperationBody::SetTrustLineFlags(op) => {
+            issuing::flags_fault(op, source).map(OperationResultTr::SetTrustLineFlags)
+        }
+        OperationBody::Clawback(op) => issuing::clawback_fault(op, source).map(OperationResultTr::Clawback),
         OperationBody::InvokeHostFunction(_)
         | OperationBody::ExtendFootprintTtl(_)
         | OperationBody::RestoreFootprint(_) => None,
@@ -56,6 +68,13 @@ pub(crate) fn blank(body: &OperationBody) -> OperationResult {
         OperationBody::Payment(_) => OperationResultTr::Payment(PaymentResult::Success),
         OperationBody::ChangeTrust(_) => OperationResultTr::ChangeTrust(ChangeTrustResult::Success),
         OperationBody::SetOptions(_) => OperationResultTr::SetOptions(SetOptionsResult::Success),
+        OperationBody::ManageData(_) => OperationResultTr::ManageData(ManageDataResult::Success),
+        OperationBody::BumpSequence(_) => OperationResultTr::BumpSequence(BumpSequenceResult::Success),
+        OperationBody::AccountMerge(_) => OperationResultTr::AccountMerge(AccountMergeResult::Success(0)),
+        OperationBody::SetTrustLineFlags(_) => {
+            OperationResultTr::SetTrustLineFlags(SetTrustLineFlagsResult::Success)
+        }
+        OperationBody::Clawback(_) => OperationResultTr::Clawback(ClawbackResult::Success),
         OperationBody::InvokeHostFunction(_) => {
             OperationResultTr::InvokeHostFunction(InvokeHostFunctionResult::Success(Hash([0; 32])))
         }
@@ -78,6 +97,11 @@ pub(crate) fn succeeded(result: &OperationResult) -> bool {
         Tr::Payment(code) => *code == PaymentResult::Success,
         Tr::ChangeTrust(code) => *code == ChangeTrustResult::Success,
         Tr::SetOptions(code) => *code == SetOptionsResult::Success,
+        Tr::ManageData(code) => *code == ManageDataResult::Success,
+        Tr::BumpSequence(code) => *code == BumpSequenceResult::Success,
+        Tr::AccountMerge(code) => matches!(code, AccountMergeResult::Success(_)),
+        Tr::SetTrustLineFlags(code) => *code == SetTrustLineFlagsResult::Success,
+        Tr::Clawback(code) => *code == ClawbackResult::Success,
         Tr::InvokeHostFunction(code) => matches!(code, InvokeHostFunctionResult::Success(_)),
         Tr::ExtendFootprintTtl(code) => *code == ExtendFootprintTtlResult::Success,
         Tr::RestoreFootprint(code) => *code == RestoreFootprintResult::Success,
@@ -92,10 +116,24 @@ pub(crate) fn run(
     source: &AccountId,
     body: &OperationBody,
 ) -> Outcome {
-    let result = result_of(overlay, source, body);
+    let result = result_of(scene, overlay, source, body);
     let network = &scene.ledger.network_id;
     let event = match body {
         _ if !succeeded(&result) => None,
+        OperationBody::AccountMerge(to) => {
+            let OperationResult::OpInner(OperationResultTr::AccountMerge(AccountMergeResult::Success(all))) =
+                result
+            else {
+                return result.into();
+            };
+            events::moved(network, &Asset::Native, source, &account_of(to), all)
+        }
+        OperationBody::Clawback(op) => {
+            events::clawed_back(network, &op.asset, &account_of(&op.from), op.amount)
+        }
+        OperationBody::SetTrustLineFlags(op) if (op.set_flags | op.clear_flags) & AUTHORIZED != 0 => {
+            events::authorized(network, &op.asset, &op.trustor, op.set_flags & AUTHORIZED != 0)
+        }
         OperationBody::Payment(op) => {
             events::moved(network, &op.asset, source, &account_of(&op.destination), op.amount)
         }
@@ -107,12 +145,28 @@ pub(crate) fn run(
     Outcome { events: event.into_iter().collect(), ..result.into() }
 }
 
-fn result_of(overlay: &mut Overlay<'_>, source: &AccountId, body: &OperationBody) -> OperationResult {
+fn result_of(
+    scene: &Scene<'_>,
+    overlay: &mut Overlay<'_>,
+    source: &AccountId,
+    body: &OperationBody,
+) -> OperationResult {
     OperationResult::OpInner(match body {
         OperationBody::CreateAccount(op) => OperationResultTr::CreateAccount(create(overlay, source, op)),
         OperationBody::Payment(op) => OperationResultTr::Payment(pay(overlay, source, op)),
         OperationBody::ChangeTrust(op) => OperationResultTr::ChangeTrust(trust(overlay, source, op)),
         OperationBody::SetOptions(op) => OperationResultTr::SetOptions(options::set(overlay, source, op)),
+        OperationBody::ManageData(op) => OperationResultTr::ManageData(upkeep::note(overlay, source, op)),
+        OperationBody::BumpSequence(op) => {
+            OperationResultTr::BumpSequence(upkeep::bump(overlay, source, op, scene.closing))
+        }
+        OperationBody::AccountMerge(to) => {
+            OperationResultTr::AccountMerge(upkeep::merge(overlay, source, &account_of(to)))
+        }
+        OperationBody::SetTrustLineFlags(op) => {
+            OperationResultTr::SetTrustLineFlags(issuing::set_flags(overlay, source, op))
+        }
+        OperationBody::Clawback(op) => OperationResultTr::Clawback(issuing::claw_back(overlay, op)),
         _ => return OperationResult::OpNotSupported,
     })
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use soroban_env_host::xdr::*;
 
 use super::*;
-use crate::bumps::bump;
+use crate::classic::bumps::bump;
 
 #[tokio::test]
 async fn accepted_transactions_wait_for_the_next_ledger_together() {
