@@ -160,7 +160,7 @@ create table chain.intent (
     constraint intent_status CHECK ((status = ANY (ARRAY['open'::text, 'done'::text, 'refused'::text])))
 );
 CREATE INDEX intent_book ON chain.intent USING btree (book, created_at) WHERE (book IS NOT NULL);
-CREATE UNIQUE INDEX intent_one_anchor ON chain.intent USING btree (book) WHERE (status = 'open'::text);
+CREATE UNIQUE INDEX intent_one_of_book ON chain.intent USING btree (book, ((op ->> 'op'::text))) WHERE (status = 'open'::text);
 CREATE INDEX intent_open ON chain.intent USING btree (due_at) WHERE (status = 'open'::text);
 grant insert, select, update on chain.intent to amana_app;
 grant select on chain.intent to amana_reader;

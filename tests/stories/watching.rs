@@ -1,12 +1,12 @@
 //! What the chain does is heard once, or read once from its entries; and where ledger and chain differ, a
 //! pass says so by name.
 
-use amana_adapters::stellar::ChainOp;
+use amana_adapters::stellar::{ChainOp, DAY};
 use amana_gateway::flows::escrow::Status;
 use amana_gateway::flows::{chain, index};
 use amana_gateway::people::Role;
 use amana_gateway::recon::{self, Break};
-use amana_gateway::worker::judge;
+use amana_gateway::worker::{judge, keep};
 use amana_ledger::chart::BookId;
 use amana_ledger::id::{EscrowRef, IdempotencyKey, TransferId};
 use amana_ledger::rules::{Intent, mint_final};
@@ -207,5 +207,33 @@ async fn a_gap_in_which_nothing_happened_changes_nothing() {
     assert_eq!(count(&world, "select count(*) from chain.rebuilt").await, 0);
     assert_eq!(world.state(&reference).await.status(), Status::Funded);
     assert_eq!(found(&world).await, []);
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn what_is_open_is_kept_alive_and_so_is_what_it_stands_on() {
+    let world = World::new().await;
+    let reference = funded(&world).await;
+    let observer = world.app.chain.observer();
+    let mut prolonged = 0;
+    // Beyond the longest life that the network gives an entry at once.
+    for _ in 0..9 {
+        let pass = recon::pass(&world.app).await.unwrap().unwrap();
+        prolonged += keep::alive(&world.app, &pass).await.unwrap();
+        world.settle().await;
+        let (ledger, entries) = observer.escrows(&[reference.key()]).await.unwrap();
+        let least = ledger + 29 * DAY;
+        assert!(entries[0].unwrap().live_until > least, "the escrow");
+        for pillar in observer.pillars().await.unwrap().1 {
+            assert!(pillar.entry.unwrap().live_until > least, "{}", pillar.name);
+        }
+        let again = recon::pass(&world.app).await.unwrap().unwrap();
+        assert_eq!(keep::alive(&world.app, &again).await.unwrap(), 0, "once");
+        world.clock.advance(TimeDelta::days(25));
+        let newest = world.app.chain.latest_ledger().await.unwrap();
+        assert!(index::catch_up(&world.app, newest).await.unwrap());
+    }
+    assert!(prolonged > 5, "{prolonged}");
+    assert_eq!(world.state(&reference).await.status(), Status::Funded);
     world.sound().await;
 }

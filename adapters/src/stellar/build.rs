@@ -4,6 +4,8 @@
 //! below it, whatever the server would like signed. Time bounds come from the network's own clock.
 //! Absent: sending. The caller stores [`Built`] first; bytes that are stored can be sent any number of times.
 
+mod extend;
+
 use amana_ledger::id::Rng;
 use serde::{Deserialize, Serialize};
 use stellar_xdr::{
@@ -19,6 +21,8 @@ use super::rpc::{ChainFault, RestorePreamble, Rpc, Simulation};
 use super::sign::{AuthTerms, Keypair, sign_authorization, sign_transaction};
 use super::wire::{account_key, account_ledger_key, decode, encode, muxed};
 use crate::port::Outcome;
+
+pub(super) use extend::extend;
 
 /// The least anyone pays to be included, stroops of XLM.
 const MIN_INCLUSION: i64 = 100;

@@ -18,7 +18,7 @@ use super::wire::{
 };
 use crate::port::Outcome;
 
-pub use entries::{Entry, MOST_KEYS, Observer, Pillar};
+pub use entries::{DAY, Entry, MOST_KEYS, Observer, Pillar};
 
 /// Number and name of each error of the contract, as in its committed interface. Numbers are frozen; the
 /// contract only appends. They begin at 100 because a failing call of the token surfaces with the token's
@@ -158,7 +158,7 @@ impl EscrowOnChain {
     pub fn shows(&self, op: &ChainOp) -> bool {
         match op {
             ChainOp::Create { amount, expiry, .. } => self.amount == amount.minor() && self.expiry == *expiry,
-            ChainOp::Fund { .. } | ChainOp::Anchor { .. } => false,
+            ChainOp::Fund { .. } | ChainOp::Anchor { .. } | ChainOp::Extend { .. } => false,
             ChainOp::Assign { payee, to, .. } => self.payee.as_ref() == Some(payee) && self.to == *to,
             ChainOp::Release { to_payee, fee, .. } => {
                 self.state == EscrowState::Released && self.to_payee == *to_payee && self.fee == *fee

@@ -29,8 +29,8 @@ use stellar_xdr::{Hash, HostFunction, ScVal};
 
 pub use build::{Built, Leeway, Limits};
 pub use contract::{
-    ANCHOR_ERRORS, CONTRACT_ERRORS, Entry, EscrowOnChain, EscrowState, MOST_KEYS, Observer, Pillar, Totals,
-    error_name,
+    ANCHOR_ERRORS, CONTRACT_ERRORS, DAY, Entry, EscrowOnChain, EscrowState, MOST_KEYS, Observer, Pillar,
+    Totals, error_name,
 };
 pub use event::{ChainEvent, Cursor, Effect, EventPage, Heard};
 pub use op::{ChainOp, Network, to_minor, to_token, unit};
@@ -175,10 +175,6 @@ impl Stellar {
         (channel, sequence): (&Keypair, i64),
         leeway: Leeway,
     ) -> Outcome<Built> {
-        let call = match op.call(&self.network, &self.delegate()) {
-            Ok(call) => call,
-            Err(fault) => return Outcome::Refused { code: "unencodable".into(), reason: fault.to_string() },
-        };
         let desk = build::Desk {
             rpc: &self.rpc,
             network: &self.id,
@@ -188,7 +184,15 @@ impl Stellar {
             at_least: self.seen(),
             leeway,
         };
-        build::build(&desk, build::Seat { channel, sequence }, HostFunction::InvokeContract(call)).await
+        let seat = build::Seat { channel, sequence };
+        if let ChainOp::Extend { keys, to } = op {
+            return build::extend(&desk, seat, (keys, *to)).await;
+        }
+        let call = match op.call(&self.network, &self.delegate()) {
+            Ok(call) => call,
+            Err(fault) => return Outcome::Refused { code: "unencodable".into(), reason: fault.to_string() },
+        };
+        build::build(&desk, seat, HostFunction::InvokeContract(call)).await
     }
 
     /// Hands stored bytes to the network. Sending them twice is sending them once.
@@ -267,6 +271,7 @@ impl Stellar {
             (ChainOp::Anchor { book, size, root }, _) => {
                 Ok(self.anchored(book, *size).await?.is_some_and(|anchor| anchor.root == *root))
             }
+            (ChainOp::Extend { keys, to }, _) => self.observer().live(keys, *to).await,
             (_, Some(key)) => Ok(self.escrow(key).await?.is_some_and(|escrow| escrow.shows(op))),
             (_, None) => Ok(false),
         }

@@ -167,13 +167,20 @@ pub enum ChainOp {
         #[serde(with = "hex32")]
         root: [u8; 32],
     },
+    /// Let entries live for so many ledgers from now on. No contract is called.
+    Extend {
+        /// Their keys, XDR base64: see `Observer`.
+        keys: Vec<String>,
+        /// How many ledgers.
+        to: u32,
+    },
 }
 
 impl ChainOp {
     /// The escrow it is about, if it is about one.
     pub fn key(&self) -> Option<&[u8; 32]> {
         match self {
-            Self::Anchor { .. } => None,
+            Self::Anchor { .. } | Self::Extend { .. } => None,
             Self::Create { key, .. }
             | Self::Fund { key, .. }
             | Self::Assign { key, .. }
@@ -195,6 +202,7 @@ impl ChainOp {
             Self::Cancel { .. } => "cancel",
             Self::Refund { .. } => "refund",
             Self::Anchor { .. } => "anchor",
+            Self::Extend { .. } => "extend_footprint_ttl",
         }
     }
 
@@ -211,7 +219,7 @@ impl ChainOp {
                 Self::Cancel { .. } => "IsCancelled",
                 Self::Refund { .. } => "IsRefunded",
                 // The contract takes what it has as done.
-                Self::Anchor { .. } => return false,
+                Self::Anchor { .. } | Self::Extend { .. } => return false,
             }
     }
 
@@ -246,6 +254,7 @@ impl ChainOp {
                 contract = network.anchor()?;
                 args.extend([string(book)?, count(*size)?, bytes32(root)?]);
             }
+            Self::Extend { .. } => return Err(ChainFault::Encoding("this calls no contract".into())),
         }
         invocation(contract, self.function(), args)
     }

@@ -78,24 +78,27 @@ pub struct Pass {
     pub escrows: usize,
     /// All that is open after it.
     pub open: Vec<Difference>,
+    /// The escrows whose story goes on and whose entries live: until which ledger.
+    pub lives: Vec<(EscrowRef, u32)>,
 }
 
-/// Makes a pass if one is due; whether it did. Of several processes one makes it.
+/// Makes a pass if one is due. Of several processes one makes it.
 ///
 /// # Errors
 /// A fault; the next one is due at its time.
-pub async fn pass_if_due(app: &App) -> Result<bool> {
+pub async fn pass_if_due(app: &App) -> Result<Option<Pass>> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let before = now - TimeDelta::minutes(EVERY_MIN);
     if !store::begin(&mut tx, &app.config.book, (now, before)).await? {
-        return Ok(false);
+        return Ok(None);
     }
     tx.commit().await?;
-    if pass(app).await?.is_none() {
+    let made = pass(app).await?;
+    if made.is_none() {
         tracing::warn!("no reconciliation: the index does not come to the newest ledger");
     }
-    Ok(true)
+    Ok(made)
 }
 
 /// An escrow as the chain shows it, as of a ledger.
@@ -110,7 +113,7 @@ pub async fn pass(app: &App) -> Result<Option<Pass>> {
     let observer = app.chain.observer();
     let (mut newest, totals) = observer.totals().await.map_err(outside)?;
     let as_of = newest;
-    let mut pages = Vec::new();
+    let (mut pages, mut lives) = (Vec::new(), Vec::new());
     let mut after = String::new();
     loop {
         let mut tx = app.db.begin().await?;
@@ -130,6 +133,9 @@ pub async fn pass(app: &App) -> Result<Option<Pass>> {
                 true => Some(observer.escrow(&heard.reference.key()).await.map_err(outside)?),
                 false => None,
             };
+            if let Some(entry) = entry.filter(|_| !heard.is_over) {
+                lives.push((heard.reference.clone(), entry.live_until));
+            }
             newest = newest.max(asked.as_ref().map_or(0, |(ledger, _)| *ledger));
             shown.push((heard.reference, asked));
         }
@@ -147,7 +153,7 @@ pub async fn pass(app: &App) -> Result<Option<Pass>> {
     drop(snapshot);
     let escrows = pages.iter().map(Vec::len).sum();
     keep(app, escrows, &open).await?;
-    Ok(Some(Pass { escrows, open }))
+    Ok(Some(Pass { escrows, open, lives }))
 }
 
 fn outside(fault: ChainFault) -> Error {

@@ -32,7 +32,7 @@ pub async fn next(app: &App) -> Result<bool> {
     let size = i64::try_from(size).map_err(|_| Fault::Stored("the log is too long".into()))?;
     let key = format!("anchor:{contract}:{book}:{size}");
     let op = ChainOp::Anchor { book: book.to_string(), size, root };
-    let wished = rows::wish_anchor(&mut tx, app, (book, &key), &op).await?;
+    let wished = rows::wish_of_book(&mut tx, app, (book, &key), &op).await?;
     tx.commit().await?;
     Ok(wished)
 }

@@ -16,10 +16,10 @@ use crate::app::App;
 use crate::error::{Error, Fault, Result};
 use crate::flows::store::attempt as store;
 use crate::flows::{chain, float, index};
-use crate::recon::breaks;
 
 pub mod anchor;
 pub mod judge;
+pub mod keep;
 pub mod say;
 pub mod seal;
 
@@ -112,7 +112,7 @@ pub fn spawn(app: &Arc<App>) -> Worker {
         told.clone(),
         |app| async move { index::read_page(&app).await },
     ));
-    let reconcile = |app: Arc<App>| async move { breaks::pass_if_due(&app).await };
+    let reconcile = |app: Arc<App>| async move { keep::reconcile(&app).await };
     loops.spawn(now_and_then("reconcile", app.clone(), told, reconcile));
     Worker { tell, loops }
 }

@@ -22,6 +22,9 @@ use crate::http::Client;
 /// Keys that a server takes in one call.
 pub const MOST_KEYS: usize = 200;
 
+/// Ledgers in a day, at five seconds each.
+pub const DAY: u32 = 17_280;
+
 /// An entry as the network keeps it, without what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -182,6 +185,25 @@ impl Observer {
             entry: answer.and_then(|answer| entry(&answer)),
         };
         Ok((ledger, named.into_iter().zip(found).map(pillar).collect()))
+    }
+
+    /// The key under which the network keeps an escrow, XDR base64.
+    ///
+    /// # Errors
+    /// The contract's address is none.
+    pub fn escrow_key(&self, key: &[u8; 32]) -> Result<String, ChainFault> {
+        escrow_key(&self.network, key)
+    }
+
+    /// Whether all of these entries live for so many ledgers from now on, but for a day.
+    ///
+    /// # Errors
+    /// As [`Observer::latest_ledger`].
+    pub async fn live(&self, keys: &[String], ledgers: u32) -> Result<bool, ChainFault> {
+        let (ledger, found) = self.read(keys).await?;
+        let least = ledger.saturating_add(ledgers).saturating_sub(DAY);
+        let lives = |answer: LedgerEntryAnswer| entry(&answer).is_some_and(|entry| entry.live_until >= least);
+        Ok(found.into_iter().flatten().all(lives))
     }
 
     async fn read(&self, keys: &[String]) -> Result<(u32, Vec<Option<LedgerEntryAnswer>>), ChainFault> {

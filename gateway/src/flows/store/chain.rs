@@ -31,12 +31,12 @@ pub async fn wish(tx: &mut Tx, app: &App, escrow: &EscrowRef, key: &str, op: &Ch
     Ok(())
 }
 
-/// Queues the wish to write down a checkpoint of a book, unless one of the book's is open already, or this
-/// one was wished for before.
+/// Queues a wish about a book, to write down a checkpoint or to keep entries alive, unless one of its kind is
+/// open already, or this one was wished for before.
 ///
 /// # Errors
 /// The database's.
-pub async fn wish_anchor(
+pub async fn wish_of_book(
     tx: &mut Tx,
     app: &App,
     (book, key): (&BookId, &str),
@@ -62,9 +62,11 @@ pub async fn wish_anchor(
 /// # Errors
 /// The database's.
 pub async fn last_anchor(tx: &mut Tx, book: &BookId) -> Result<Option<DateTime<Utc>>, Fault> {
-    Ok(sqlx::query_scalar!("select max(created_at) from chain.intent where book = $1", book.as_str())
-        .fetch_one(&mut **tx)
-        .await?)
+    let last = sqlx::query_scalar!(
+        "select max(created_at) from chain.intent where book = $1 and op ->> 'op' = 'anchor'",
+        book.as_str()
+    );
+    Ok(last.fetch_one(&mut **tx).await?)
 }
 
 /// A wish under way.

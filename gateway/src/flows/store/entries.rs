@@ -17,6 +17,8 @@ pub struct Heard {
     pub newest: i64,
     /// Whether something was heard that does not fit.
     pub is_odd: bool,
+    /// Whether its story is over, as far as we know.
+    pub is_over: bool,
 }
 
 /// Up to `most` escrows of a book after `after`, in order of their references.
@@ -26,7 +28,8 @@ pub struct Heard {
 pub async fn page(tx: &mut Tx, book: &BookId, after: &str, most: i64) -> Result<Vec<Heard>, Fault> {
     let rows = sqlx::query!(
         r#"select e.reference, coalesce(max(v.ledger), 0) as "newest!",
-                  coalesce(bool_or(v.refused is not null), false) as "is_odd!"
+                  coalesce(bool_or(v.refused is not null), false) as "is_odd!",
+                  e.status in ('released', 'refunded', 'cancelled') as "is_over!"
            from flow.escrow e left join chain.event v on v.escrow = e.reference
            where e.book = $1 and e.reference > $2
            group by e.reference order by e.reference limit $3"#,
@@ -39,7 +42,7 @@ pub async fn page(tx: &mut Tx, book: &BookId, after: &str, most: i64) -> Result<
     let stored = |reference: &str| Fault::Stored(format!("reference {reference}"));
     let heard = rows.into_iter().map(|row| {
         let reference = EscrowRef::parse(&row.reference).map_err(|_| stored(&row.reference))?;
-        Ok(Heard { reference, newest: row.newest, is_odd: row.is_odd })
+        Ok(Heard { reference, newest: row.newest, is_odd: row.is_odd, is_over: row.is_over })
     });
     heard.collect()
 }
