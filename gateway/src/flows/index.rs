@@ -3,8 +3,8 @@
 //! Invariant: the cursor moves past an event in the transaction that stores and applies it, and only from
 //! where it stood, so of several workers one is ahead and none goes back. An event is stored, posted and
 //! followed under its own key (transaction hash and number), so whoever hears it twice posts it once. One
-//! that contradicts what we know of its escrow is stored with the reason and shown to ops: anybody may call the
-//! contract, and nobody may stop the index. What the network forgot before we heard it is read from the
+//! that contradicts what we know of its escrow is stored with the reason and shown to ops: anybody may call
+//! the contract, and nobody may stop the index. What the network forgot before we heard it is read from the
 //! entries (`bridge`).
 //! Absent: guessing. Nothing here asks what we submitted; what the chain did is all that counts.
 
