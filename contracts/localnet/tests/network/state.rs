@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use amana_localnet::{Options, StartError, start};
+use amana_localnet::{Faults, Options, StartError, start};
 use serde_json::json;
 use soroban_env_host::xdr::*;
 
@@ -20,12 +20,25 @@ fn remove(path: &Path) {
     let _ = std::fs::remove_file(path.with_extension("json.log"));
 }
 
+/// A ledger that holds two transactions.
+async fn close_one_of_two(net: &Net, payer: &Party) {
+    let other = net.funded(77).await;
+    net.localnet.set_faults(Faults::queue()).await.unwrap();
+    for (from, to) in [(payer, &other), (&other, payer)] {
+        let tx = net.tx(from, vec![pay(to, Asset::Native, 7)]).await;
+        assert_eq!(net.send(&envelope(tx, &[from])).await["status"], "PENDING");
+    }
+    net.advance(5, 1).await;
+    net.localnet.set_faults(Faults::default()).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_network_goes_on_where_it_was_saved() {
     let path = file("goes-on");
     let net = net_with(Some(path.clone())).await;
     let (payer, escrow, _) = deployed(&net).await;
     let failed = net.run(&payer, vec![pay(&party(99), Asset::Native, 1)]).await;
+    close_one_of_two(&net, &payer).await;
     net.advance(3_600, 3).await;
     let questions = [
         ("getLatestLedger", json!({})),
@@ -58,6 +71,7 @@ async fn a_killed_network_forgets_nothing_it_answered_for() {
     let path = file("killed");
     let net = net_with(Some(path.clone())).await;
     let (payer, escrow, _) = deployed(&net).await;
+    close_one_of_two(&net, &payer).await;
     net.tick(47);
     let questions = [
         ("getLatestLedger", json!({})),
