@@ -5,6 +5,7 @@ mod deposits;
 mod months;
 mod payouts;
 mod proofs;
+mod rough;
 mod strangers;
 mod submission;
 mod watching;
