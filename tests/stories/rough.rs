@@ -1,5 +1,5 @@
-//! One job on a network with a queue, and on its bad days: whatever is lost, late, stale or refused there, the
-//! money moves once.
+//! One job on a network with a queue, and on its bad days: whatever is lost, late, stale or refused there,
+//! the money moves once.
 
 use amana_gateway::people::Role;
 use amana_gateway::worker;
