@@ -415,7 +415,7 @@ create table ledger.batch (
     constraint batch_pkey PRIMARY KEY (book, no),
     constraint batch_shape CHECK (((no > 0) AND (first_posting > 0) AND (postings >= 0) AND (chunks >= 0) AND ((holds >= 0) AND (holds <= transfers)) AND (transfers <= postings) AND ((transfers > 0) = (postings > 0)) AND (accounts >= 0) AND (length(block) = 32) AND (length(root) = 32) AND (length(prev) = 32)))
 );
-CREATE INDEX batch_recorded_at ON ledger.batch USING btree (book, recorded_at, no);
+CREATE INDEX batch_recorded_at ON ledger.batch USING btree (book, recorded_at, no) WHERE (recorded_at IS NOT NULL);
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.batch FOR EACH STATEMENT EXECUTE FUNCTION ledger.append_only();
 CREATE CONSTRAINT TRIGGER batch_is_whole AFTER INSERT ON ledger.batch DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.batch_is_whole();
 grant select on ledger.batch to amana_app;
@@ -453,6 +453,7 @@ grant select on ledger.checkpoint to amana_reader;
 
 create table ledger.chunk (
     batch bigint not null,
+    prev bigint not null,
     debits_posted bigint not null,
     credits_posted bigint not null,
     debits_pending bigint not null,
@@ -962,17 +963,25 @@ CREATE OR REPLACE FUNCTION ledger.batch_is_whole()
 AS $function$
 declare
     p record;
-    touched int;
+    limited int;
 begin
-    select first_posting + postings as next_posting, accounts, root, recorded_at into p
-    from ledger.batch where book = new.book and no = new.no - 1;
-    if not found then
+    -- One question for all that most batches have to be asked. One posting and one chunk there mean that all
+    -- are there: each came in one statement, and was counted.
+    select o.no, o.first_posting + o.postings as next_posting, o.accounts, o.root, o.recorded_at, (
+        select account from ledger.chunk where book = new.book and batch = new.no and account = (
+            select debit from ledger.posting where book = new.book and no = new.first_posting
+        )
+    ) as touched into p
+    from (select) as one left join ledger.batch o on o.book = new.book and o.no = new.no - 1;
+    if p.no is null then
         if new.no <> 1 then
             perform ledger.refuse('batch_continues',
                 format('batch %s of book %s has no predecessor', new.no, new.book));
         end if;
-        select 1::bigint as next_posting, 0::bigint as accounts,
-            decode(repeat('00', 32), 'hex') as root, '-infinity'::timestamptz as recorded_at into p;
+        p.next_posting := 1;
+        p.accounts := 0;
+        p.root := decode(repeat('00', 32), 'hex');
+        p.recorded_at := '-infinity';
         if not exists (select from ledger.book where book = new.book) then
             perform ledger.refuse('batch_book', format('book %s does not exist', new.book));
         end if;
@@ -983,38 +992,48 @@ begin
 
     if new.postings = 0 then
         -- It sets one account's limits, or closes a period that is over and reaches further than the last.
-        select account into touched from ledger.account_limit l
+        select account into limited from ledger.account_limit l
         where book = new.book and batch = new.no and limits = (
             select count(*) from ledger.velocity
             where book = l.book and account = l.account and batch = l.batch
         );
-        if touched is null and not exists (
+        if limited is null and not exists (
             select from ledger.close c where book = new.book and batch = new.no
                 and closed_before <= new.recorded_at and not exists (
                     select from ledger.close where book = new.book and closed_before > c.closed_before
                 )
-        ) or new.chunks <> (touched is not null)::int then
+        ) or new.chunks <> (limited is not null)::int then
             perform ledger.refuse('batch_is_whole', format('batch %s of book %s', new.no, new.book));
         end if;
-    else
-        select debit into touched from ledger.posting where book = new.book and no = new.first_posting;
-    end if;
-    -- One posting and one chunk there mean all are there: each came in one statement, counted above.
-    if new.chunks > 0 and not exists (
-        select from ledger.chunk where book = new.book and account = touched and batch = new.no
-    ) or new.holds > 0 and new.holds <> (
-        select count(*) from ledger.posting g
-        where g.book = new.book and g.no >= new.first_posting and g.no < new.first_posting + new.postings
-            and g.leg = 0 and g.phase <> 'p'
-            and exists (select from ledger.hold h where h.book = g.book and h.transfer = g.transfer)
-    ) then
+        if limited is not null and not exists (
+            select from ledger.chunk where book = new.book and account = limited and batch = new.no
+        ) then
+            perform ledger.refuse('batch_is_whole', format('batch %s of book %s', new.no, new.book));
+        end if;
+    elsif p.touched is null then
         perform ledger.refuse('batch_is_whole', format('batch %s of book %s', new.no, new.book));
+    elsif new.holds > 0 then
+        if new.holds <> (
+            select count(h.hold) from generate_series(0, new.postings - 1) as at
+            cross join lateral (
+                select transfer from ledger.posting
+                where book = new.book and no = new.first_posting + at and leg = 0 and phase <> 'p' limit 1
+            ) g
+            cross join lateral (
+                select hold from ledger.hold where book = new.book and transfer = g.transfer limit 1
+            ) h
+        ) then
+            perform ledger.refuse('batch_is_whole', format('batch %s of book %s', new.no, new.book));
+        end if;
     end if;
 
-    if new.accounts < p.accounts or new.accounts > p.accounts and not exists (
-        select from ledger.account where book = new.book and account = new.accounts and batch = new.no
-    ) then
-        perform ledger.refuse('accounts_number', format('accounts of batch %s of book %s', new.no, new.book));
+    if new.accounts <> p.accounts then
+        if new.accounts < p.accounts or not exists (
+            select from ledger.account where book = new.book and account = new.accounts and batch = new.no
+        ) then
+            perform ledger.refuse('accounts_number',
+                format('accounts of batch %s of book %s', new.no, new.book));
+        end if;
     end if;
     return null;
 end
@@ -1024,74 +1043,71 @@ CREATE OR REPLACE FUNCTION ledger.chunks_add_up()
  RETURNS trigger
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
     s record;
+    b record;
 begin
-    select f.book, f.batch, f.fresh, b.no is null as stray, f.n <> b.chunks or f.legs <> b.postings * 2
-            or (f.sketch % 2147483647 + 2147483647) % 2147483647 is distinct from b.sketch as uneven,
-        f.beyond
+    select count(*) as n, min(c.book) as book, max(c.book) as last_book, min(c.batch) as batch,
+        max(c.batch) as last_batch, sum(cardinality(c.posting_nos)) as legs, max(c.limits) as limits,
+        bool_or(c.prev <> coalesce(o.batch, 0)) as torn,
+        bool_or(o.batch is null or c.limits <> o.limits or c.side <> o.side
+            or c.floor is distinct from o.floor) as fresh,
+        sum((c.debits_posted - coalesce(o.debits_posted, 0)) % 2147483647 * ledger.weight(c.account, 0)
+            + (c.credits_posted - coalesce(o.credits_posted, 0)) % 2147483647 * ledger.weight(c.account, 1)
+            + (c.debits_pending - coalesce(o.debits_pending, 0)) % 2147483647 * ledger.weight(c.account, 2)
+            + (c.credits_pending - coalesce(o.credits_pending, 0)) % 2147483647
+                * ledger.weight(c.account, 3)) as sketch
     into s
-    from (
-        select c.book, c.batch, count(*) as n, sum(cardinality(c.posting_nos)) as legs,
-            bool_or(o.account is null or c.limits <> o.limits or c.side <> o.side
-                or c.floor is distinct from o.floor) as fresh,
-            bool_or(case when c.limits > 0 then not ledger.within_limits(c) else false end) as beyond,
-            sum((c.debits_posted - coalesce(o.debits_posted, 0)) % 2147483647
-                    * ledger.weight(c.account, 0)
-                + (c.credits_posted - coalesce(o.credits_posted, 0)) % 2147483647
-                    * ledger.weight(c.account, 1))
-            + sum((c.debits_pending - coalesce(o.debits_pending, 0)) % 2147483647
-                    * ledger.weight(c.account, 2)
-                + (c.credits_pending - coalesce(o.credits_pending, 0)) % 2147483647
-                    * ledger.weight(c.account, 3)) as sketch
-        from fresh c
-        left join lateral (
-            select account, debits_posted, credits_posted, debits_pending, credits_pending, floor, limits,
-                side
-            from ledger.chunk
-            where book = c.book and account = c.account and batch < c.batch
-            order by batch desc limit 1
-        ) o on true
-        group by c.book, c.batch
-    ) f
+    from fresh c
     left join lateral (
-        select * from ledger.batch
-        where book = f.book and no = f.batch and xact = pg_current_xact_id() limit 1
-    ) b on true
-    order by stray desc, uneven desc, beyond desc
-    limit 1;
-    if s.stray then
+        select batch, debits_posted, credits_posted, debits_pending, credits_pending, floor, limits, side
+        from ledger.chunk
+        where book = c.book and account = c.account and batch >= c.prev and batch < c.batch
+        order by batch desc limit 1
+    ) o on true;
+    if s.n = 0 then
+        return null;
+    end if;
+    select chunks, postings, sketch into b
+    from ledger.batch where book = s.book and no = s.batch and xact = pg_current_xact_id();
+    if not found then
         perform ledger.refuse('in_batch', format('chunks of batch %s of book %s', s.batch, s.book));
-    elsif s.uneven then
+    elsif s.torn or s.book <> s.last_book or s.batch <> s.last_batch or s.n <> b.chunks
+        or s.legs <> b.postings * 2
+        or (s.sketch % 2147483647 + 2147483647) % 2147483647 <> b.sketch
+    then
         perform ledger.refuse('chunks_add_up', format('chunks of batch %s of book %s', s.batch, s.book));
-    elsif s.beyond then
-        perform ledger.refuse('limit_exceeded', format('batch %s of book %s', s.batch, s.book));
+    elsif s.limits > 0 then
+        if exists (select from fresh c where c.limits > 0 and not ledger.within_limits(c)) then
+            perform ledger.refuse('limit_exceeded', format('batch %s of book %s', s.batch, s.book));
+        end if;
     end if;
 
-    -- An account's first chunk, and one whose limits change, stand as its kind and its limit say. Asked
-    -- apart: most batches have none, and even a question that is not put has to be prepared.
-    if s.fresh and exists (
-        select from fresh c
-        left join lateral (
-            select account, floor, limits, side from ledger.chunk
-            where book = c.book and account = c.account and batch < c.batch
-            order by batch desc limit 1
-        ) o on true
-        where (o.account is null or c.limits <> o.limits or c.side <> o.side
-            or c.floor is distinct from o.floor)
-            and not exists (
-                select from ledger.account a
-                join ledger.kind k on k.kind = a.kind
-                left join ledger.account_limit l on l.book = c.book and l.batch = c.batch
-                    and l.account = c.account
-                where a.book = c.book and a.account = c.account and c.side = k.side
-                    and (o.account is null or l.account is not null)
-                    and c.limits = coalesce(l.limits, 0)
-                    and c.floor is not distinct from coalesce(l.floor, k.floor)
-            )
-    ) then
-        perform ledger.refuse('chunks_add_up', format('chunks of batch %s of book %s', s.batch, s.book));
+    -- An account's first chunk, and one whose limits change, stand as its kind and its limit say.
+    if s.fresh then
+        if exists (
+            select from fresh c
+            left join lateral (
+                select account, floor, limits, side from ledger.chunk
+                where book = c.book and account = c.account and batch = c.prev limit 1
+            ) o on true
+            where (o.account is null or c.limits <> o.limits or c.side <> o.side
+                or c.floor is distinct from o.floor)
+                and not exists (
+                    select from ledger.account a
+                    join ledger.kind k on k.kind = a.kind
+                    left join ledger.account_limit l on l.book = c.book and l.batch = c.batch
+                        and l.account = c.account
+                    where a.book = c.book and a.account = c.account and c.side = k.side
+                        and (o.account is null or l.account is not null)
+                        and c.limits = coalesce(l.limits, 0)
+                        and c.floor is not distinct from coalesce(l.floor, k.floor)
+                )
+        ) then
+            perform ledger.refuse('chunks_add_up', format('chunks of batch %s of book %s', s.batch, s.book));
+        end if;
     end if;
     return null;
 end
@@ -1170,44 +1186,41 @@ CREATE OR REPLACE FUNCTION ledger.postings_number()
  RETURNS trigger
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
     s record;
+    b record;
 begin
-    select f.book, f.batch, b.no is null or f.n <> b.postings or f.low <> b.first_posting
-            or f.high <> b.first_posting + b.postings - 1 or f.transfers <> b.transfers or f.holds <> b.holds
-            as strange,
-        (f.sketch % 2147483647 + 2147483647) % 2147483647 is distinct from b.sketch as uneven,
-        f.oldest is not null and exists (
-            select from ledger.close where book = f.book and closed_before > f.oldest
-        ) as late
+    select count(*) as n, min(no) as low, max(no) as high, min(book) as book, max(book) as last_book,
+        min(batch) as batch, max(batch) as last_batch, min(effective_at) as oldest,
+        count(*) filter (where leg = 0) as transfers,
+        count(*) filter (where phase <> 'p' and leg = 0) as holds,
+        sum(amount % 2147483647 * case phase
+            when 'p' then ledger.weight(debit, 0) + ledger.weight(credit, 1)
+            when 'h' then ledger.weight(debit, 2) + ledger.weight(credit, 3)
+            when 's' then ledger.weight(debit, 0) + ledger.weight(credit, 1)
+                - ledger.weight(debit, 2) - ledger.weight(credit, 3)
+            else - ledger.weight(debit, 2) - ledger.weight(credit, 3)
+        end) as sketch
     into s
-    from (
-        select book, batch, count(*) as n, min(no) as low, max(no) as high, min(effective_at) as oldest,
-            count(*) filter (where leg = 0) as transfers,
-            count(*) filter (where leg = 0 and phase <> 'p') as holds,
-            sum(amount % 2147483647 * case phase
-                when 'p' then ledger.weight(debit, 0) + ledger.weight(credit, 1)
-                when 'h' then ledger.weight(debit, 2) + ledger.weight(credit, 3)
-                when 's' then ledger.weight(debit, 0) + ledger.weight(credit, 1)
-                    - ledger.weight(debit, 2) - ledger.weight(credit, 3)
-                else - ledger.weight(debit, 2) - ledger.weight(credit, 3)
-            end) as sketch
-        from fresh
-        group by book, batch
-    ) f
-    left join lateral (
-        select * from ledger.batch
-        where book = f.book and no = f.batch and xact = pg_current_xact_id() limit 1
-    ) b on true
-    order by strange desc, uneven desc, late desc
-    limit 1;
-    if s.strange then
+    from fresh;
+    if s.n = 0 then
+        return null;
+    end if;
+    select first_posting, postings, transfers, holds, sketch into b
+    from ledger.batch where book = s.book and no = s.batch and xact = pg_current_xact_id();
+    if not found or s.book <> s.last_book or s.batch <> s.last_batch or s.n <> b.postings
+        or s.low <> b.first_posting or s.high <> b.first_posting + b.postings - 1
+        or s.transfers <> b.transfers or s.holds <> b.holds
+    then
         perform ledger.refuse('postings_number', format('postings of batch %s of book %s', s.batch, s.book));
-    elsif s.uneven then
+    elsif (s.sketch % 2147483647 + 2147483647) % 2147483647 <> b.sketch then
         perform ledger.refuse('postings_sketch', format('postings of batch %s of book %s', s.batch, s.book));
-    elsif s.late then
-        perform ledger.refuse('period_closed', format('batch %s of book %s', s.batch, s.book));
+    elsif s.oldest is not null then
+        if exists (select from ledger.close where book = s.book and closed_before > s.oldest) then
+            perform ledger.refuse('period_closed', format('batch %s of book %s', s.batch, s.book));
+        end if;
     end if;
     return null;
 end
@@ -1264,7 +1277,7 @@ CREATE OR REPLACE FUNCTION ledger.weight(account integer, place integer)
  RETURNS bigint
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN ((((((account)::bigint * 4) + place) * 374761393) # (((((account)::bigint * 4) + place) * 668265263) >> 15)) & (1073741823)::bigint);
+RETURN (hashint4extended(account, (place)::bigint) & (536870911)::bigint);
 
 CREATE OR REPLACE FUNCTION ledger.within_limits(c ledger.chunk)
  RETURNS boolean

@@ -117,9 +117,9 @@ const POSTING: &str = "insert into ledger.posting
         '01900000-0000-7000-8000-000000000000'
     from ledger.batch where no = 2";
 const CHUNKS: &str = "insert into ledger.chunk
-    (book, account, batch, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor,
-        limits, side, posting_nos)
-    select c.book, c.account, 3, c.debits_posted + case c.account when 1 then 5 else 0 end,
+    (book, account, batch, prev, debits_posted, credits_posted, debits_pending, credits_pending, lowest,
+        floor, limits, side, posting_nos)
+    select c.book, c.account, 3, c.batch, c.debits_posted + case c.account when 1 then 5 else 0 end,
         c.credits_posted + case c.account when 2 then 5 else 0 end, c.debits_pending, c.credits_pending,
         1, c.floor, c.limits, c.side, array[0]
     from (select distinct on (account) * from ledger.chunk where account in (1, 2) order by account, batch
@@ -200,6 +200,9 @@ fn bent_batches() -> Vec<(usize, String, Constraint)> {
         chunks("account in (1, 2)", "account in (1, 2, 3)", No::ChunksAddUp),
         chunks("account in (1, 2)", "account in (1)", No::ChunksAddUp),
         chunks("c.account, 3,", "c.account + 1, 3,", No::ChunksAddUp),
+        chunks("c.batch,", "c.batch - 1,", No::ChunksAddUp),
+        chunks("c.batch,", "0,", No::ChunksAddUp),
+        chunks("c.batch,", "2,", No::ChunksAddUp),
         chunks("1, c.floor,", "1, null,", No::ChunksAddUp),
         chunks("c.limits", "1", No::ChunksAddUp),
         chunks("c.side", "case c.side when 'd' then 'c'::\"char\" else 'd' end", No::Overdraft),

@@ -184,8 +184,8 @@ async fn a_rebuild_names_what_differs() {
         ("delete from ledger.chunk where account = 2 and batch = 1", "stored is nothing"),
         (
             "insert into ledger.chunk
-             select 2, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor, book, 3,
-                limits, side, posting_nos
+             select 2, 0, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor, book,
+                3, limits, side, posting_nos
              from ledger.chunk where batch = 4 and account = 1",
             "chunks of",
         ),

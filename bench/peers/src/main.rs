@@ -44,6 +44,9 @@ struct Arguments {
     /// Only some of the parts: empty, wide, sustained.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Only some of the scenes of the empty journal, as clients x transfers a call: 64x1, 1x8192, 64x1hot.
+    #[arg(long, value_delimiter = ',')]
+    scene: Vec<String>,
     /// Shows the results of an earlier run instead of measuring.
     #[arg(long)]
     from: Option<PathBuf>,
@@ -99,6 +102,7 @@ async fn measure(arguments: &Arguments) -> Result<Results, Fault> {
         arguments.database.as_deref().ok_or("no database: run under deploy/with-postgres.sh --durable")?;
     let mut plan = if arguments.short { Plan::short() } else { Plan::full() };
     plan.postings = arguments.postings.unwrap_or(plan.postings);
+    plan.only.clone_from(&arguments.scene);
     let wanted = |part: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == part);
     let mut cluster = Cluster::reach(url).await?;
     let command = if arguments.short { "make bench SHORT=1" } else { "make bench" };

@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) budget: Duration,
     /// Questions of each kind.
     pub(crate) questions: usize,
+    /// Scenes of the empty journal by their names; all if none is named.
+    pub(crate) only: Vec<String>,
     short: bool,
 }
 
@@ -45,6 +47,7 @@ impl Plan {
             step: 1_000_000,
             budget: Duration::from_secs(19 * 60),
             questions: 1_000,
+            only: Vec::new(),
             short: false,
         }
     }
@@ -58,6 +61,7 @@ impl Plan {
             step: 100_000,
             budget: Duration::ZERO,
             questions: 300,
+            only: Vec::new(),
             short: true,
         }
     }
@@ -84,6 +88,11 @@ impl Plan {
         if !self.short {
             scenes.push(scene(false, 4, 8_192));
         }
+        let name = |scene: &Scene| {
+            let hot = if scene.hot { "hot" } else { "" };
+            format!("{}x{}{hot}", scene.clients, scene.batch)
+        };
+        scenes.retain(|scene| self.only.is_empty() || self.only.contains(&name(scene)));
         scenes
     }
 

@@ -181,6 +181,7 @@ impl Batch {
             account,
             number,
             totals: opened.totals,
+            prev: opened.batch,
             limit: opened.limit,
             touched: false,
             lowest: 0,

@@ -81,6 +81,8 @@ pub(crate) struct Opened {
     /// Its number in the book.
     pub(crate) number: i64,
     pub(crate) totals: Totals,
+    /// The batch of its newest chunk.
+    pub(crate) batch: i64,
     /// The limit in force, if it has one. What it counts from depends on the batch's `recorded_at`.
     pub(crate) limit: Option<Box<InForce>>,
 }
@@ -120,6 +122,8 @@ pub(crate) struct Slot {
     /// Its number in the book; `None` until something that touches it lands.
     pub(crate) number: Option<i64>,
     pub(crate) totals: Totals,
+    /// The batch of its chunk before this one, 0 if there is none.
+    pub(crate) prev: i64,
     /// The least that may stand there: its own floor, or its kind's.
     pub(crate) floor: Option<i64>,
     pub(crate) limit: Option<Box<InForce>>,
@@ -332,8 +336,11 @@ impl Batch {
         let recorded_at = self.recorded_at;
         let head = Head { no, next_posting, accounts, recorded_at, newest, closed_before, ..self.head };
         for slot in self.slots {
-            let Slot { account, number: Some(number), totals, limit, .. } = slot else { continue };
-            self.known.accounts.insert(account, Opened { number, totals, limit });
+            let Slot { account, number: Some(number), totals, prev, limit, touched, .. } = slot else {
+                continue;
+            };
+            let batch = if touched { no } else { prev };
+            self.known.accounts.insert(account, Opened { number, totals, batch, limit });
         }
         let (accounts, ids) = (self.known.accounts, self.known.ids);
         (head, landed, Known { accounts, ids, ..Known::default() })

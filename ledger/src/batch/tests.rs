@@ -41,7 +41,7 @@ fn head(no: i64, next_posting: i64, accounts: i64) -> Head {
 fn batch(in_float: i64) -> Batch {
     let head = head(4, 10, 1);
     let totals = Totals { debits_posted: in_float, ..Totals::default() };
-    let accounts = Map::from_iter([(float(), Opened { number: 1, totals, limit: None })]);
+    let accounts = Map::from_iter([(float(), Opened { number: 1, totals, batch: 1, limit: None })]);
     Batch::new(&book(), head, Known { accounts, ..Known::default() }, now())
 }
 
@@ -106,7 +106,10 @@ fn a_hold_may_open_and_close_within_a_batch() {
     let employee = PartyId(Uuid::from_u128(5));
     let rail = Rail::parse("intersend").unwrap();
     let totals = Totals { credits_posted: 50, ..Totals::default() };
-    batch.known.accounts.insert(Account::Employee(employee), Opened { number: 2, totals, limit: None });
+    batch
+        .known
+        .accounts
+        .insert(Account::Employee(employee), Opened { number: 2, totals, batch: 1, limit: None });
     let hold = rules::payout_hold(intent(1), employee, &rail, kes(50));
     let id = hold.id();
     assert!(matches!(batch.execute(&hold), Outcome::New(0)));
@@ -166,7 +169,10 @@ fn a_refused_group_leaves_no_trace() {
     let mut batch = batch(100);
     let (employee, rail) = (PartyId(Uuid::from_u128(5)), Rail::parse("intersend").unwrap());
     let totals = Totals { credits_posted: 90, ..Totals::default() };
-    batch.known.accounts.insert(Account::Employee(employee), Opened { number: 2, totals, limit: None });
+    batch
+        .known
+        .accounts
+        .insert(Account::Employee(employee), Opened { number: 2, totals, batch: 1, limit: None });
     let (open, of) = (TransferId(Uuid::from_u128(1)), TransferId(Uuid::from_u128(2)));
     batch.known.to_reverse.extend([of, TransferId(Uuid::from_u128(11))]);
     assert!(matches!(

@@ -25,6 +25,7 @@
 //! A caller that got no answer asks again under the same id.
 
 mod flight;
+mod job;
 mod memory;
 
 use std::collections::VecDeque;
@@ -45,12 +46,16 @@ use crate::store::write::Draft;
 use crate::store::{Constraint, Fault, know, read};
 use crate::transfer::{Rejection, Transfer};
 use flight::{Answer, Cargo, End, Flight, Landed};
+use job::Job;
 use memory::Memory;
 
 /// The most transfers of one batch. More gains nothing: from 8,192 on the work a transfer is the same.
 const LIMIT: usize = 8_192;
 /// From so many waiting transfers on the next batch begins before the last is committed.
 const EARLY: usize = 128;
+/// How often an owner looks in vain whether callers that were just answered come again: some microseconds in
+/// all.
+const PATIENCE: u32 = 64;
 /// How many callers may wait before the next one waits to be let in.
 const QUEUE: usize = 65_536;
 /// For so many batches after it lost one to another owner, an owner takes the book's lock before it reads,
@@ -97,15 +102,6 @@ impl Attach for Nothing {
 /// the batch before.
 type Executed = (PgConnection, Vec<Vec<Answer>>, Option<Draft>, (i32, i64));
 
-/// One caller's transfers on their way.
-struct Job<I> {
-    transfers: Vec<Transfer>,
-    linked: bool,
-    item: Option<I>,
-    refused: bool,
-    answer: oneshot::Sender<Result<Answers, Fault>>,
-}
-
 /// A door to one book; clones lead to the same owner.
 #[derive(Debug)]
 pub struct Poster<A: Attach = Nothing> {
@@ -142,6 +138,7 @@ impl<A: Attach> Poster<A> {
             tries: 0,
             alone: 0,
             contested: 0,
+            answered: 0,
         };
         (Self { queue }, tokio::spawn(owner.run()))
     }
@@ -226,6 +223,8 @@ struct Owner<A: Attach> {
     alone: usize,
     /// How many batches are still written with the lock taken first.
     contested: u32,
+    /// How many callers were answered by the batch that ended last.
+    answered: usize,
 }
 
 impl<A: Attach> Owner<A> {
@@ -250,8 +249,10 @@ impl<A: Attach> Owner<A> {
     }
 
     /// Takes in all that is queued, and lets callers that were just answered come again first: else the first
-    /// of them would be a batch alone, and all others would wait for it.
+    /// of them would be a batch alone, and all others would wait for it. As they may be on another thread, it
+    /// is patient until half of them came.
     async fn take_in(&mut self) {
+        let (answered, mut patience) = (std::mem::take(&mut self.answered), PATIENCE);
         loop {
             let waited = self.waiting.len();
             while self.weight < LIMIT
@@ -259,8 +260,14 @@ impl<A: Attach> Owner<A> {
             {
                 self.wait(job);
             }
-            if self.waiting.len() == waited || self.weight >= LIMIT {
+            if self.weight >= LIMIT {
                 return;
+            }
+            if self.waiting.len() == waited {
+                if waited >= answered / 2 || patience == 0 {
+                    return;
+                }
+                patience -= 1;
             }
             tokio::task::yield_now().await;
         }
@@ -382,6 +389,7 @@ impl<A: Attach> Owner<A> {
             Ok(before) => {
                 self.tries = 0;
                 self.contested = self.contested.saturating_sub(1);
+                self.answered = jobs.len();
                 for (job, answers) in jobs.into_iter().zip(answers) {
                     let answers = answers.into_iter().map(|answer| answer.ready(&before)).collect();
                     // A caller that went away is not waiting for the answer.
@@ -474,22 +482,4 @@ impl<A: Attach> Owner<A> {
 async fn first<I: Send + Sync + 'static>(flights: &mut VecDeque<Flight<I>>) -> Option<Landed<I>> {
     let flight = flights.front_mut()?;
     (&mut flight.task).await.ok()
-}
-
-impl<I> Job<I> {
-    /// Whether what it refers to is all in the owner's memory: no key, fact, hold or transfer of before.
-    fn is_plain(&self) -> bool {
-        self.transfers.iter().all(Transfer::is_plain)
-    }
-
-    fn execute(&self, batch: &mut Batch) -> Vec<Outcome> {
-        if self.refused {
-            let refused = |transfer: &Transfer| Rejection::Unattached { transfer: transfer.id };
-            return self.transfers.iter().map(|transfer| Outcome::Refused(refused(transfer))).collect();
-        }
-        if self.linked {
-            return batch.execute_linked(&self.transfers);
-        }
-        self.transfers.iter().map(|transfer| batch.execute(transfer)).collect()
-    }
 }

@@ -275,7 +275,8 @@ pub(crate) async fn accounts(
         r#"
         select u.place as "place!", a.account as "account!", c.debits_posted as "debits_posted?",
             c.credits_posted as "credits_posted?", c.debits_pending as "debits_pending?",
-            c.credits_pending as "credits_pending?", c.floor as "floor?", c.limits as "limits?"
+            c.credits_pending as "credits_pending?", c.floor as "floor?", c.limits as "limits?",
+            c.batch as "batch?"
         from unnest((select $2::text[])) with ordinality as u (path, place)
         cross join lateral (select account from ledger.account where book = $1 and path = u.path limit 1) a
         left join lateral (
@@ -300,7 +301,8 @@ pub(crate) async fn accounts(
         if row.limits.is_some_and(|limits| limits > 0 || row.floor != account.kind().floor()) {
             limited.push(row.account);
         }
-        known.push((account.clone(), Opened { number: row.account.into(), totals, limit: None }));
+        let (number, batch) = (row.account.into(), row.batch.unwrap_or(0));
+        known.push((account.clone(), Opened { number, totals, batch, limit: None }));
     }
     if !limited.is_empty() {
         let mut in_force = limits::in_force(conn, head, &limited, at).await?;

@@ -2,7 +2,7 @@
 -- account, and none is in no chunk (the counts agree).
 select count(*) as "seen!", coalesce(
     min(format('account %s in batch %s of book %s', account, batch, book)) filter (
-        where n <> cardinality(posting_nos)
+        where n <> cardinality(posting_nos) or prev <> was
             or debits_posted - was_debits <> debits or credits_posted - was_credits <> credits
             or debits_pending - was_debits_pending <> debits_held
             or credits_pending - was_credits_pending <> credits_held
@@ -11,7 +11,8 @@ select count(*) as "seen!", coalesce(
         'postings outside of chunks' end
 ) as culprit
 from (
-    select book, account, batch, posting_nos, debits_posted, credits_posted, debits_pending, credits_pending,
+    select book, account, batch, prev, posting_nos, debits_posted, credits_posted, debits_pending,
+        credits_pending, lag(batch, 1, 0::bigint) over newest as was,
         lag(debits_posted, 1, 0::bigint) over newest as was_debits,
         lag(credits_posted, 1, 0::bigint) over newest as was_credits,
         lag(debits_pending, 1, 0::bigint) over newest as was_debits_pending,

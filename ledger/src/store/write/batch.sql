@@ -20,13 +20,13 @@ with lock as materialized (
         (select $22::"char"[]), (select $23::uuid[]), (select $24::text[])
     ) as p (no, amount, effective_at, transfer, debit, credit, event, leg, phase, fingerprint, key)
 )
-insert into ledger.chunk (batch, debits_posted, credits_posted, debits_pending, credits_pending, lowest,
+insert into ledger.chunk (batch, prev, debits_posted, credits_posted, debits_pending, credits_pending, lowest,
     floor, book, account, limits, side, posting_nos)
-select $2, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor,
-    $1, account, limits, side, (select $36::int[])[low:high]
+select $2, prev, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor,
+    $1, account, limits, side, (select $37::int[])[low:high]
 from lock cross join unnest(
     (select $25::int[]), (select $26::bigint[]), (select $27::bigint[]), (select $28::bigint[]),
-    (select $29::bigint[]), (select $30::bigint[]), (select $31::bigint[]), (select $32::smallint[]),
-    (select $33::"char"[]), (select $34::int[]), (select $35::int[])
-) as c (account, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor, limits, side,
-    low, high)
+    (select $29::bigint[]), (select $30::bigint[]), (select $31::bigint[]), (select $32::bigint[]),
+    (select $33::smallint[]), (select $34::"char"[]), (select $35::int[]), (select $36::int[])
+) as c (account, prev, debits_posted, credits_posted, debits_pending, credits_pending, lowest, floor, limits,
+    side, low, high)

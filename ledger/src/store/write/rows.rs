@@ -17,7 +17,7 @@ pub(crate) const COPY_POSTINGS: &str = "copy ledger.posting (no, batch, amount, 
 
 /// Where the rows of [`chunks`] go.
 pub(crate) const COPY_CHUNKS: &str =
-    "copy ledger.chunk (batch, debits_posted, credits_posted, debits_pending,
+    "copy ledger.chunk (batch, prev, debits_posted, credits_posted, debits_pending,
     credits_pending, lowest, floor, book, account, limits, side, posting_nos) from stdin (format binary)";
 
 /// The postings for `COPY`.
@@ -47,8 +47,9 @@ pub(crate) fn postings(batch: &Batch) -> Result<Rows, Fault> {
 pub(crate) fn chunks(batch: &Batch) -> Result<Rows, Fault> {
     let mut rows = Rows::new(batch.rows.len() * 96);
     for slot in touched(batch) {
-        rows.row(12)
+        rows.row(13)
             .int8(batch.no())
+            .int8(slot.prev)
             .int8(slot.totals.debits_posted)
             .int8(slot.totals.credits_posted)
             .int8(slot.totals.debits_pending)
@@ -105,6 +106,7 @@ impl Legs {
 #[derive(Default)]
 pub(crate) struct Chunks {
     pub(crate) account: Vec<i32>,
+    pub(crate) prev: Vec<i64>,
     pub(crate) debits_posted: Vec<i64>,
     pub(crate) credits_posted: Vec<i64>,
     pub(crate) debits_pending: Vec<i64>,
@@ -123,6 +125,7 @@ impl Chunks {
         let mut chunks = Self::default();
         for slot in touched(batch) {
             chunks.account.push(number(slot)?);
+            chunks.prev.push(slot.prev);
             chunks.debits_posted.push(slot.totals.debits_posted);
             chunks.credits_posted.push(slot.totals.credits_posted);
             chunks.debits_pending.push(slot.totals.debits_pending);
