@@ -13,6 +13,7 @@ use amana_gateway::db::{Db, MIGRATIONS};
 use amana_gateway::embedded::people::LOG_INS;
 use amana_gateway::embedded::{self, Home, Means};
 use amana_gateway::people as persons;
+use amana_gateway::roles::audit;
 use amana_gateway::roles::bundle;
 use amana_gateway::roles::demo;
 use amana_gateway::roles::export;
@@ -53,7 +54,10 @@ enum Role {
     /// Plays the main job end to end on this machine and prints the money story.
     Demo,
     /// Checks that the books are sound; exits 1 if they are not.
-    Audit,
+    Audit {
+        #[command(subcommand)]
+        of: Option<audit::Of>,
+    },
     /// Writes a stretch of a book's journal with its proofs, for `amana verify`. Needs DATABASE_URL and
     /// AMANA_CHECKPOINT_SECRET.
     Bundle(bundle::Order),
@@ -109,7 +113,8 @@ async fn main() -> ExitCode {
 
 async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> {
     // These screens are for a story and for files.
-    let usual = if matches!(role, Role::Demo | Role::Export(_)) { "error" } else { "info" };
+    let usual =
+        if matches!(role, Role::Demo | Role::Export(_) | Role::Audit { .. }) { "error" } else { "info" };
     log(config::log_filter(&environment).unwrap_or(usual))?;
     match role {
         Role::Serve { embedded: false } => serve(&environment).await?,
@@ -119,7 +124,12 @@ async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> 
             MIGRATIONS.run(Db::connect(url.expose(), 1).await?.pool()).await?;
         }
         Role::Demo => play().await?,
-        Role::Audit => return audit(&environment).await,
+        Role::Audit { of: None } => return sound(&environment).await,
+        Role::Audit { of: Some(audit::Of::Chain(order)) } => {
+            let (text, clean) = audit::chain(&environment, &order, means()?.http).await?;
+            say(&text);
+            return Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Role::Bundle(order) => {
             let secret = config::checkpoint_secret(&environment)?;
             let db = Db::connect(config::database_url(&environment)?.expose(), 1).await?;
@@ -227,7 +237,7 @@ async fn play() -> Result<(), Failure> {
     Ok(())
 }
 
-async fn audit(environment: &Environment) -> Result<ExitCode, Failure> {
+async fn sound(environment: &Environment) -> Result<ExitCode, Failure> {
     let url = config::database_url(environment)?;
     let db = Db::connect(url.expose(), 1).await?;
     let mut tx = db.begin().await?;

@@ -1,11 +1,15 @@
 //! What the chain does is heard once, or read once from its entries; and where ledger and chain differ, a
 //! pass says so by name.
 
+use amana_adapters::http::{Client, Limits};
 use amana_adapters::stellar::{ChainOp, DAY};
+use amana_gateway::config::Site;
+use amana_gateway::db::Db;
 use amana_gateway::flows::escrow::Status;
 use amana_gateway::flows::{chain, index};
 use amana_gateway::people::Role;
 use amana_gateway::recon::{self, Break};
+use amana_gateway::roles::audit;
 use amana_gateway::worker::{judge, keep};
 use amana_ledger::chart::BookId;
 use amana_ledger::id::{EscrowRef, IdempotencyKey, TransferId};
@@ -236,4 +240,57 @@ async fn what_is_open_is_kept_alive_and_so_is_what_it_stands_on() {
     assert!(prolonged > 5, "{prolonged}");
     assert_eq!(world.state(&reference).await.status(), Status::Funded);
     world.sound().await;
+}
+
+#[tokio::test]
+async fn an_auditor_who_may_only_read_sees_every_escrow_on_both_sides() {
+    let world = World::new().await;
+    let reference = funded(&world).await;
+    let site = Site {
+        book: world.app.config.book.clone(),
+        passphrase: world.app.chain.network().passphrase.clone(),
+        contract: world.deployed.contract.clone(),
+        token: world.deployed.token.clone(),
+        anchor: world.app.chain.network().anchor.clone(),
+    };
+    let reader = Db::from_pool(world.database.pool_as("amana_reader"));
+    let http = || Client::new(Limits::default(), world.dice.clone()).unwrap();
+    let look = async || {
+        let books = recon::audit::read(&reader, &site).await.unwrap();
+        // As a file would carry it.
+        let books = serde_json::from_str(&serde_json::to_string(&books).unwrap()).unwrap();
+        audit::report(books, world.chain.url(), http()).await.unwrap()
+    };
+    let report = look().await;
+    let text = audit::table(&report);
+    assert!(report.is_clean(), "{text}");
+    assert_eq!((report.agree, report.differ, report.moved), (1, 0, 0));
+    let line = &report.escrows[0];
+    assert_eq!((line.escrow.as_str(), line.state.as_str()), (reference.as_str(), "funded"));
+    assert_eq!((line.ledger.as_str(), line.chain.as_str()), ("500.00", "500.00"));
+    assert_eq!(
+        line.transactions.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>(),
+        ["created", "funded"]
+    );
+    assert_eq!(line.transfers.len(), 2, "booked, and minted: {:?}", line.transfers);
+    assert!(report.code.len() == 2 && report.code.iter().all(|code| code.same), "{:?}", report.code);
+    assert_eq!(report.supply, ["500.00", "500.00", "500.00"]);
+    assert!(text.ends_with("nothing differs"), "{text}");
+
+    // Changed on the chain since our books were read: neither agreement nor difference.
+    let stale = recon::audit::read(&reader, &site).await.unwrap();
+    world.clock.advance(TimeDelta::seconds(60));
+    on_chain(&world, ChainOp::Assign { key: reference.key(), payee: [5; 32], to: None }).await;
+    let other = ChainOp::Create { key: [8; 32], amount: kes("9.00").amount, expiry: 1_900_000_000 };
+    on_chain(&world, other).await;
+    assert!(audit::report(stale, world.chain.url(), http()).await.unwrap().is_clean());
+    world.settle().await;
+
+    // A row that was tampered with is a difference that names both sides, and so is another code.
+    run(&world, "update chain.event set refused = 'x' where kind = 'funded'").await;
+    let report = look().await;
+    let text = audit::table(&report);
+    assert!(!report.is_clean() && report.differ == 1, "{text}");
+    assert!(text.contains("mint_without_posting: our books say open, funded 0.00"), "{text}");
+    assert!(text.ends_with("LEDGER AND CHAIN DIFFER"), "{text}");
 }

@@ -13,11 +13,13 @@ use std::str::FromStr;
 use amana_adapters::stellar::Keypair;
 use amana_ledger::chart::{BookId, Shortcode};
 
+mod site;
 mod value;
 mod variables;
 
 pub use amana_adapters::port::Secret;
 
+pub use site::{Site, rpc_url, site};
 pub use value::{AllowList, MasterKey, Verify};
 pub use variables::{Environment, Unset, VARIABLES, Variable, markdown, plain_text, variable};
 

@@ -21,10 +21,10 @@ use super::{EmbeddedError, Secrets};
 use crate::config::Environment;
 
 /// The escrow contract's code, as built and committed.
-const WASM: &[u8] = include_bytes!("../../../contracts/escrow/escrow.wasm");
+pub const WASM: &[u8] = include_bytes!("../../../contracts/escrow/escrow.wasm");
 
 /// The anchor contract's code, as built and committed.
-const ANCHOR_WASM: &[u8] = include_bytes!("../../../contracts/anchor/anchor.wasm");
+pub const ANCHOR_WASM: &[u8] = include_bytes!("../../../contracts/anchor/anchor.wasm");
 
 /// The account name at the text vendor's simulator.
 const USERNAME: &str = "sandbox";

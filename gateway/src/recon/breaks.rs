@@ -165,20 +165,14 @@ async fn escrows(tx: &mut Tx, app: &App, page: &[(EscrowRef, Option<Shown>)]) ->
     let words = Words(app.config.book.asset());
     let names: Vec<String> = page.iter().map(|(reference, _)| reference.to_string()).collect();
     let told = told(tx, &names, i64::MAX).await?;
-    let mut funding: HashMap<String, Vec<([u8; 32], i64)>> = HashMap::new();
-    for (escrow, op) in entries::funding(tx, &names).await? {
-        if let ChainOp::Fund { deposit_id, amount, .. } = serde_json::from_value(op)? {
-            funding.entry(escrow).or_default().push((deposit_id, amount.minor()));
-        }
-    }
+    let funding = funding(tx, &names).await?;
     let accounts: Vec<Account> =
         page.iter().map(|(reference, _)| Account::Escrow(reference.clone())).collect();
     let balances = balance::balances(tx, &app.config.book, &accounts).await?;
     let mut found = Vec::new();
     for (((_, shown), name), balance) in page.iter().zip(&names).zip(&balances) {
         let known = told.get(name).cloned().unwrap_or_default();
-        let minted = |(deposit, _): &&([u8; 32], i64)| !known.deposits.contains(deposit);
-        let minting = funding.get(name).into_iter().flatten().filter(minted).map(|(_, amount)| amount).sum();
+        let minting = minting(&funding, name, &known);
         found.extend(words.of_balance(name, balance.posted(), (known.held(), minting)));
         if let Some((ledger, shown)) = shown {
             let then = self::told(tx, std::slice::from_ref(name), i64::from(*ledger)).await?;
@@ -189,7 +183,26 @@ async fn escrows(tx: &mut Tx, app: &App, page: &[(EscrowRef, Option<Shown>)]) ->
     Ok(found)
 }
 
-async fn told(tx: &mut Tx, names: &[String], until: i64) -> Result<HashMap<String, Known>> {
+/// Deposits and amounts that were wished into escrows.
+type Funding = HashMap<String, Vec<([u8; 32], i64)>>;
+
+pub(super) async fn funding(tx: &mut Tx, names: &[String]) -> Result<Funding> {
+    let mut funding = Funding::new();
+    for (escrow, op) in entries::funding(tx, names).await? {
+        if let ChainOp::Fund { deposit_id, amount, .. } = serde_json::from_value(op)? {
+            funding.entry(escrow).or_default().push((deposit_id, amount.minor()));
+        }
+    }
+    Ok(funding)
+}
+
+/// What was wished into an escrow and is not minted.
+pub(super) fn minting(funding: &Funding, name: &str, known: &Known) -> i64 {
+    let is_open = |(deposit, _): &&([u8; 32], i64)| !known.deposits.contains(deposit);
+    funding.get(name).into_iter().flatten().filter(is_open).map(|(_, amount)| amount).sum()
+}
+
+pub(super) async fn told(tx: &mut Tx, names: &[String], until: i64) -> Result<HashMap<String, Known>> {
     let mut effects: HashMap<String, Vec<Effect>> = HashMap::new();
     for (escrow, effect) in entries::effects(tx, names, until).await? {
         effects.entry(escrow).or_default().push(serde_json::from_value(effect)?);

@@ -4,6 +4,7 @@
 //! Absent, for now: statements of rails, matching, and clearing suspense by hand.
 
 pub mod attention;
+pub mod audit;
 pub mod breaks;
 pub mod compare;
 pub mod proof;

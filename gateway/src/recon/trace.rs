@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Fault, Refusal, Result};
 use crate::flows::escrow::{State, Terms};
+use crate::flows::index::known::Known;
 use crate::flows::store::{attempt, collection, escrow, payout, steps};
 
 /// One step.
@@ -182,8 +183,10 @@ pub async fn trace(app: &App, reference: &EscrowRef) -> Result<Trace> {
     let payouts = payouts(&mut tx, reference).await?;
     let account = Account::Escrow(reference.clone());
     let held = balance::balance(&mut tx, &terms.book, &account).await?.posted();
+    let told = super::breaks::told(&mut tx, &[reference.to_string()], i64::MAX).await?;
+    let known = told.into_values().next().unwrap_or_default();
     drop(tx);
-    let sides = sides(app, &terms, (&state, held)).await?;
+    let sides = sides(app, &terms, (&state, held), &known).await?;
     Ok(Trace {
         escrow: reference.to_string(),
         status: state.status().word().into(),
@@ -221,8 +224,9 @@ async fn payouts(tx: &mut Tx, reference: &EscrowRef) -> std::result::Result<Vec<
     Ok(views)
 }
 
-/// Ledger and chain on one escrow, side by side: its state, what the ledger holds in it, what the chain says.
-async fn sides(app: &App, terms: &Terms, (state, held): (&State, i64)) -> Result<Sides> {
+/// Ledger and chain on one escrow, side by side: its state, what the ledger holds in it, what its events
+/// told, what the chain says.
+async fn sides(app: &App, terms: &Terms, (state, held): (&State, i64), known: &Known) -> Result<Sides> {
     let minted = match state {
         State::Open { minted, .. } => *minted,
         State::Cancelled | State::Cancelling => 0,
@@ -242,7 +246,7 @@ async fn sides(app: &App, terms: &Terms, (state, held): (&State, i64)) -> Result
         chain: decimal(asset, chain),
         vault: decimal(asset, vault),
         chain_status: word.into(),
-        agrees: held - minting == chain,
+        agrees: held - minting == chain && known.agrees(on_chain.as_ref()),
     })
 }
 

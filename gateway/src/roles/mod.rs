@@ -1,5 +1,6 @@
 //! What the words of the command line do: one file or folder a role of the binary.
 
+pub mod audit;
 pub mod bundle;
 pub mod demo;
 pub mod export;

@@ -4,9 +4,10 @@
 //! in which they must have happened; nothing is guessed that the entry does not say.
 
 use amana_adapters::stellar::{Effect, EscrowOnChain, EscrowState};
+use serde::{Deserialize, Serialize};
 
 /// What the events told of an escrow. Amounts are minor units.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// Where it is; `None` before it was created.
     pub state: Option<EscrowState>,

@@ -116,3 +116,45 @@ pub async fn contain(tx: &mut Tx, escrow: &str, (tx_hash, no): (&str, i32)) -> R
     .await?;
     Ok(done.rows_affected() == 1)
 }
+
+/// Something the chain told of an escrow, as an auditor follows it.
+#[derive(Debug, Clone)]
+pub struct Trail {
+    /// The escrow.
+    pub escrow: String,
+    /// The transaction.
+    pub tx_hash: String,
+    /// Its ledger.
+    pub ledger: i64,
+    /// What, in one word.
+    pub kind: String,
+    /// The ledger transfer that it caused.
+    pub transfer: Option<uuid::Uuid>,
+}
+
+/// What was heard of some escrows, in the chain's order.
+///
+/// # Errors
+/// The database's.
+pub async fn trail(tx: &mut Tx, escrows: &[String]) -> Result<Vec<Trail>, Fault> {
+    Ok(sqlx::query_as!(
+        Trail,
+        r#"select escrow as "escrow!", tx_hash, ledger, kind, transfer from chain.event
+           where escrow = any($1) order by ledger, tx_hash, no"#,
+        escrows
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// Amount (minor units) and the product's word of some escrows.
+///
+/// # Errors
+/// The database's.
+pub async fn heads(tx: &mut Tx, escrows: &[String]) -> Result<Vec<(String, i64, String)>, Fault> {
+    let rows =
+        sqlx::query!("select reference, amount, status from flow.escrow where reference = any($1)", escrows)
+            .fetch_all(&mut **tx)
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.reference, row.amount, row.status)).collect())
+}
