@@ -1,11 +1,13 @@
 //! Wishes on their way to the chain: channels leased once, faults that hold nobody up, a network that says no
 //! for good.
 
-use amana_gateway::error::Error;
+use amana_gateway::error::{Error, Fault};
 use amana_gateway::flows::chain;
 use amana_gateway::people::Role;
 use amana_gateway::recon;
+use amana_gateway::worker;
 use amana_ledger::id::EscrowRef;
+use amana_localnet::{Fault as Trouble, Faults, Rule};
 use amana_tests::story::together;
 use amana_tests::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -127,4 +129,117 @@ fn instructions(envelope: &str) -> u32 {
     };
     let TransactionExt::V1(soroban) = envelope.tx.ext else { panic!("a call") };
     soroban.resources.instructions
+}
+
+/// A network on which transactions wait for its pace, and these things go wrong.
+async fn suffer(world: &World, rules: Vec<Rule>) {
+    world.chain.set_faults(Faults { queue: true, seed: 7, rules }).await.unwrap();
+}
+
+/// The worker works as it would: what a server could not tell it asks again later.
+async fn work(world: &World, by: TimeDelta) {
+    world.clock.advance(by);
+    for _ in 0..20 {
+        match worker::run_until_idle(&world.app).await {
+            Err(Error::Fault(Fault::Outside(_))) => {}
+            done => return done.unwrap(),
+        }
+    }
+}
+
+/// The worker works and ledgers close, until the escrow is on the chain. Gives how many ledgers that took.
+async fn until_created(world: &World, escrow: &EscrowRef) -> u32 {
+    for ledgers in 0..60 {
+        work(world, TimeDelta::zero()).await;
+        if world.chain_events(escrow, "created").await > 0 {
+            return ledgers;
+        }
+        world.clock.advance(TimeDelta::seconds(5));
+    }
+    panic!("not created: {:?}", world.chain.strikes().await);
+}
+
+#[tokio::test]
+async fn what_others_outbid_is_offered_again_for_more_and_both_hashes_are_looked_for() {
+    for refuses in [true, false] {
+        let world = World::new().await;
+        let escrow = wishes(&world, 1).await.remove(0);
+        // From the first sending on, for longer than an envelope lives.
+        let surge = Trouble::Surge { fee: 50_000, ledgers: 40, refuses };
+        suffer(&world, vec![Rule::once(surge).on("sendTransaction")]).await;
+        let ledgers = until_created(&world, &escrow).await;
+        assert!(ledgers < 18, "before its time ran out: {ledgers}");
+        let attempts = "select count(*) from chain.attempt";
+        assert_eq!(count(&world, attempts).await, 1, "the same transaction all the while");
+        assert!(count(&world, "select count(*) from chain.alias").await > 0);
+        let under = "select count(*) from chain.attempt a join chain.alias l on l.hash = a.applied
+                     join chain.event e on e.tx_hash = l.hash where a.status = 'success'";
+        assert!(count(&world, under).await > 0, "found in a ledger under the hash that offered more");
+        let steps = "select count(*) from chain.intent where status = 'done'";
+        assert_eq!(count(&world, steps).await, 1);
+        world.sound().await;
+    }
+}
+
+#[tokio::test]
+async fn however_the_network_errs_a_wish_is_carried_out_once() {
+    use Trouble::*;
+    let troubles: Vec<(&str, Vec<Rule>)> = vec![
+        ("later", vec![Rule::times(TryAgainLater, 3)]),
+        ("a good number called bad", vec![Rule::times(BadSequence, 2)]),
+        ("lost", vec![Rule::times(Lost, 2)]),
+        ("dropped after four ledgers", vec![Rule::once(Dropped)]),
+        ("late", vec![Rule::once(Late { ledgers: 3 })]),
+        ("forgotten, and in a ledger after all", vec![Rule::once(Late { ledgers: 8 })]),
+        ("at the last moment", vec![Rule::once(LastMoment)]),
+        ("sick", vec![Rule::times(Sick { status: 503 }, 9).chance(500)]),
+        ("the answer lost", vec![Rule::once(LostAnswer { status: 502 }).on("sendTransaction")]),
+        ("hung up", vec![Rule::once(HangUpAfter).on("sendTransaction"), Rule::times(HangUp, 3)]),
+        ("asked twice", vec![Rule::always(Twice).on("sendTransaction")]),
+        ("behind", vec![Rule::always(Stale { ledgers: 3 }).chance(400)]),
+        ("not found though it was there", vec![Rule::times(NotFound { ledgers: 40 }, 24)]),
+    ];
+    // A few at a time: they mostly wait for a client's second try.
+    for some in troubles.chunks(4) {
+        together(some.iter().map(|(trouble, rules)| through(trouble, rules)).collect()).await;
+    }
+}
+
+async fn through(trouble: &str, rules: &[Rule]) {
+    let world = World::new().await;
+    let escrow = wishes(&world, 1).await.remove(0);
+    suffer(&world, rules.to_vec()).await;
+    until_created(&world, &escrow).await;
+    for _ in 0..40 {
+        work(&world, TimeDelta::seconds(5)).await;
+    }
+    suffer(&world, vec![]).await;
+    world.wait(TimeDelta::seconds(300)).await;
+    assert_eq!(world.chain_events(&escrow, "created").await, 1, "{trouble}");
+    let done = "select count(*) from chain.intent where status = 'done'";
+    assert_eq!(count(&world, done).await, 1, "{trouble}");
+    let busy = "select count(*) from chain.channel where lease_until is not null";
+    assert_eq!(count(&world, busy).await, 0, "{trouble}");
+    let pass = recon::pass(&world.app).await.unwrap().expect("the index comes along");
+    assert_eq!(pass.open, [], "{trouble}");
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn when_the_window_is_lost_the_contract_is_asked() {
+    let world = World::new().await;
+    world.settle().await;
+    let escrow = wishes(&world, 1).await.remove(0);
+    // It is done, and nobody hears of it; when somebody asks, the network has forgotten.
+    suffer(&world, vec![Rule::once(Trouble::LostAnswer { status: 502 }).on("sendTransaction")]).await;
+    assert!(chain::step(&world.app).await.unwrap() && chain::step(&world.app).await.unwrap());
+    world.clock.advance(TimeDelta::seconds(600));
+    let forget = Trouble::Forget { ledgers: 5 };
+    suffer(&world, vec![Rule::once(forget)]).await;
+    world.settle().await;
+    let reasons = "select count(*) from chain.attempt where reason = 'the contract shows it'";
+    assert_eq!(count(&world, reasons).await, 1);
+    assert_eq!(count(&world, "select count(*) from chain.attempt").await, 1);
+    assert_eq!(world.chain_events(&escrow, "created").await, 1, "read from its entry");
+    world.sound().await;
 }
