@@ -228,7 +228,6 @@ async fn through(trouble: &str, rules: &[Rule]) {
 #[tokio::test]
 async fn when_the_window_is_lost_the_contract_is_asked() {
     let world = World::new().await;
-    world.settle().await;
     let escrow = wishes(&world, 1).await.remove(0);
     // It is done, and nobody hears of it; when somebody asks, the network has forgotten.
     suffer(&world, vec![Rule::once(Trouble::LostAnswer { status: 502 }).on("sendTransaction")]).await;

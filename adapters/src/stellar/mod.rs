@@ -241,10 +241,7 @@ impl Stellar {
     /// # Errors
     /// As [`Stellar::look`].
     pub async fn escrow(&self, key: &[u8; 32]) -> Result<Option<EscrowOnChain>, ChainFault> {
-        match self.view("get", vec![wire::bytes32(key)?]).await? {
-            ScVal::Void => Ok(None),
-            view => EscrowOnChain::read(&view, self.network.exponent).map(Some).ok_or_else(|| odd("get")),
-        }
+        Ok(self.observer().escrow(key).await?.1)
     }
 
     /// The key of the escrow this deposit was minted into; `None` when it was not.
@@ -252,10 +249,7 @@ impl Stellar {
     /// # Errors
     /// As [`Stellar::look`].
     pub async fn deposit(&self, deposit_id: &[u8; 32]) -> Result<Option<[u8; 32]>, ChainFault> {
-        match self.view("deposit", vec![wire::bytes32(deposit_id)?]).await? {
-            ScVal::Void => Ok(None),
-            key => wire::read_bytes32(&key).map(Some).ok_or_else(|| odd("deposit")),
-        }
+        self.observer().deposit(deposit_id).await
     }
 
     /// Whether the contract shows that `op` was done, whoever sent it: what to ask when the server forgot an
@@ -316,8 +310,7 @@ impl Stellar {
     /// # Errors
     /// As [`Stellar::look`].
     pub async fn totals(&self) -> Result<Totals, ChainFault> {
-        let value = self.view("totals", vec![]).await?;
-        Totals::read(&value, self.network.exponent).ok_or_else(|| odd("totals"))
+        Ok(self.observer().totals().await?.1)
     }
 
     /// The token balance of an address (`G…`, `C…`), minor units, rounded down: strangers may hold fractions.
@@ -352,11 +345,6 @@ impl Stellar {
     /// As [`Stellar::look`].
     pub async fn latest_ledger(&self) -> Result<u32, ChainFault> {
         Ok(self.rpc.latest_ledger().await?.sequence)
-    }
-
-    async fn view(&self, function: &str, args: Vec<ScVal>) -> Result<ScVal, ChainFault> {
-        let call = op::invocation(&self.network.contract, function, args)?;
-        refused(contract::view(&self.rpc, call, self.seen()).await?)
     }
 
     fn seen(&self) -> u32 {

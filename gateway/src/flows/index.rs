@@ -141,13 +141,15 @@ fn outside(fault: amana_adapters::stellar::ChainFault) -> Error {
 }
 
 /// The index begins at the oldest ledger the network still tells about: the token's whole life on a young
-/// network.
+/// network. On an older one what came before is read from the entries.
 async fn start(app: &App, contract: &str) -> Result<()> {
     let health = app.chain.rpc().health().await.map_err(outside)?;
-    let first = Cursor::Ledger(health.oldest_ledger.unwrap_or(1));
+    let oldest = health.oldest_ledger.unwrap_or(1);
+    let first = Cursor::Ledger(oldest);
     let mut tx = app.db.begin().await?;
-    rows::start_cursor(&mut tx, contract, serde_json::to_value(first)?, app.clock.now()).await?;
-    Ok(tx.commit().await?)
+    rows::start_cursor(&mut tx, contract, serde_json::to_value(&first)?, app.clock.now()).await?;
+    tx.commit().await?;
+    if oldest > 1 { bridge::bridge(app, &first, (1, oldest)).await } else { Ok(()) }
 }
 
 /// An effect in one word, the escrow it is about, and the money in it (minor units).

@@ -27,7 +27,6 @@ const TOKEN_NO: i32 = 100;
 
 /// Reads what the lost events did from the entries of every escrow, and goes on behind the gap.
 pub(super) async fn bridge(app: &App, from: &Cursor, (wanted, oldest): (u32, u32)) -> Result<()> {
-    tracing::error!(wanted, oldest, "events are lost to the index: their effects are read from the entries");
     let observer = app.chain.observer();
     let (mut after, mut looked, mut rebuilt) = (String::new(), 0, 0);
     loop {
@@ -50,12 +49,14 @@ pub(super) async fn bridge(app: &App, from: &Cursor, (wanted, oldest): (u32, u32
     let contract = &app.chain.network().contract;
     let behind = serde_json::to_value(Cursor::Ledger(oldest))?;
     let mut tx = app.db.begin().await?;
-    if rows::move_cursor(&mut tx, contract, (serde_json::to_value(from)?, behind), app.clock.now()).await? {
+    let moved = rows::move_cursor(&mut tx, contract, (serde_json::to_value(from)?, behind), app.clock.now());
+    // Nobody misses what was said before there was anything of ours.
+    if moved.await? && looked > 0 {
+        tracing::error!(wanted, oldest, looked, rebuilt, "events were lost: their effects were read instead");
         let body = json!({ "from": wanted, "to": oldest, "escrows": looked, "rebuilt": rebuilt });
         emit(&mut tx, app, crate::flows::WORKER, ("chain/index", "chain.gap"), body).await?;
-        tx.commit().await?;
     }
-    Ok(())
+    Ok(tx.commit().await?)
 }
 
 /// Posts what one escrow's entry shows and was not heard. `true` if there was anything.
