@@ -53,6 +53,8 @@ use memory::Memory;
 const LIMIT: usize = 8_192;
 /// From so many waiting transfers on the next batch begins before the last is committed.
 const EARLY: usize = 128;
+/// From so many on even before the one before the last is.
+const THIRD: usize = 2_048;
 /// How often an owner looks in vain whether callers that were just answered come again: some microseconds in
 /// all.
 const PATIENCE: u32 = 64;
@@ -283,14 +285,17 @@ impl<A: Attach> Owner<A> {
         self.tangled += usize::from(!job.is_plain());
     }
 
-    /// One batch is on its way at a time, or two if the next one is large and refers to nothing that the
-    /// first may change without these balances showing it.
+    /// One batch is on its way at a time; two if the next one is large, and three if it is very large: one
+    /// that ends, one whose postings are copied meanwhile, and one that is executed. What sets off early
+    /// refers to nothing that those before may change without these balances showing it.
     fn may_begin(&self) -> bool {
-        match self.flights.len() {
-            0 => !self.waiting.is_empty(),
-            1 => self.weight >= EARLY && self.alone + self.tangled == 0 && self.contested == 0,
-            _ => false,
-        }
+        let enough = match self.flights.len() {
+            0 => return !self.waiting.is_empty(),
+            1 => EARLY,
+            2 => THIRD,
+            _ => return false,
+        };
+        self.weight >= enough && self.alone + self.tangled == 0 && self.contested == 0
     }
 
     /// The jobs of the next batch.
@@ -407,16 +412,17 @@ impl<A: Attach> Owner<A> {
             places.iter().for_each(|&at| jobs[at].refused = true);
         }
         let count = jobs.len();
-        // The one behind does not land either. It goes back to those who wait before this one does, which
-        // keeps the order.
-        if let Some(Landed { cargo, conn, .. }) = match self.flights.is_empty() {
-            true => None,
-            false => first(&mut self.flights).await,
-        } {
+        // Those behind do not land either. They go back to those who wait, the last one first, which keeps
+        // the order.
+        let mut behind = Vec::new();
+        while !self.flights.is_empty() {
+            if let Some(Landed { cargo, conn, .. }) = first(&mut self.flights).await {
+                self.idle.extend(conn);
+                behind.push(cargo.jobs);
+            }
             self.flights.pop_front();
-            self.idle.extend(conn);
-            self.again(cargo.jobs);
         }
+        behind.into_iter().rev().for_each(|jobs| self.again(jobs));
         self.again(jobs);
         if let End::Fault(fault) = end {
             self.failed(fault, count).await;
