@@ -20,7 +20,7 @@ for need in "$@"; do
     python) python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv) ;;
     hledger) command -v hledger >/dev/null || missing+=(hledger) ;;
     beancount) command -v bean-check >/dev/null || missing+=(beancount) ;;
-    wasm) ;;
+    wasm) command -v wasm-opt >/dev/null || missing+=(binaryen) ;;
     *) echo "setup: no such need: $need" >&2; exit 2 ;;
     esac
 done

@@ -15,14 +15,15 @@ async fn an_archived_escrow_is_read_refuses_and_is_released() {
     assert_eq!(chain.stellar.totals().await.unwrap().supply(), 5_000_037);
 
     let later = i64::try_from(GENESIS).unwrap() + 430 * 86_400;
-    let create = ChainOp::Create { key, amount: amount(100), expiry: later };
+    let create = ChainOp::Create { key, amount: amount(100), expiry: later, terms: Default::default() };
     assert_eq!(chain.refusal(&create).await, "AlreadyExists");
-    let other = ChainOp::Create { key: [2; 32], amount: amount(5_000_037), expiry: later };
+    let other =
+        ChainOp::Create { key: [2; 32], amount: amount(5_000_037), expiry: later, terms: Default::default() };
     chain.act(&other).await;
     let twice = ChainOp::Fund { key: [2; 32], deposit_id: [9; 32], amount: amount(100) };
     assert_eq!(chain.refusal(&twice).await, "DepositUsed", "archived deposits still refuse");
 
-    chain.act(&ChainOp::Release { key, to_payee: 5_000_037, fee: 0 }).await;
+    chain.act(&ChainOp::Release { key, milestone: 0, to_payee: 5_000_037, fee: 0 }).await;
     let escrow = chain.stellar.escrow(&key).await.unwrap().unwrap();
     assert_eq!((escrow.state, escrow.vault), (EscrowState::Released, 5_000_037));
 

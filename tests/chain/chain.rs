@@ -228,7 +228,7 @@ pub(crate) async fn hear(stellar: &Stellar, from: u32) -> (Vec<ChainEvent>, Curs
 pub(crate) async fn created(chain: &Chain) -> [u8; 32] {
     let key = [1; 32];
     let expiry = i64::try_from(GENESIS).unwrap() + 30 * 86_400;
-    chain.act(&ChainOp::Create { key, amount: amount(5_000_037), expiry }).await;
+    chain.act(&ChainOp::Create { key, amount: amount(5_000_037), expiry, terms: Default::default() }).await;
     key
 }
 

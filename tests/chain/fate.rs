@@ -6,7 +6,7 @@ use crate::chain::{Chain, GENESIS, amount};
 
 fn create(key: u8) -> ChainOp {
     let expiry = i64::try_from(GENESIS).unwrap() + 30 * 86_400;
-    ChainOp::Create { key: [key; 32], amount: amount(100), expiry }
+    ChainOp::Create { key: [key; 32], amount: amount(100), expiry, terms: Default::default() }
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ async fn build(chain: &Chain, op: &ChainOp) -> Option<Built> {
 
 fn create() -> ChainOp {
     let expiry = i64::try_from(GENESIS).unwrap() + 30 * 86_400;
-    ChainOp::Create { key: [1; 32], amount: amount(100), expiry }
+    ChainOp::Create { key: [1; 32], amount: amount(100), expiry, terms: Default::default() }
 }
 
 /// Each of these once, at the sendings, in this order.

@@ -11,7 +11,7 @@ async fn a_deposit_is_minted_once_and_everything_else_once_too() {
     let chain = Chain::start().await;
     let key = created(&chain).await;
     let expiry = i64::try_from(GENESIS).unwrap() + 30 * 86_400;
-    let create = ChainOp::Create { key, amount: amount(5_000_037), expiry };
+    let create = ChainOp::Create { key, amount: amount(5_000_037), expiry, terms: Default::default() };
     let part = ChainOp::Fund { key, deposit_id: [8; 32], amount: amount(1) };
     chain.act(&part).await;
     let over = ChainOp::Fund { key, deposit_id: [9; 32], amount: amount(5_000_037) };
@@ -19,7 +19,7 @@ async fn a_deposit_is_minted_once_and_everything_else_once_too() {
     assert!(!chain.stellar.has_happened(&over).await.unwrap());
     let rest = ChainOp::Fund { key, deposit_id: [9; 32], amount: amount(5_000_036) };
     let assign = ChainOp::Assign { key, payee: [5; 32], to: None };
-    let release = ChainOp::Release { key, to_payee: 5_000_037, fee: 0 };
+    let release = ChainOp::Release { key, milestone: 0, to_payee: 5_000_037, fee: 0 };
     let burn = ChainOp::Burn { key, amount: amount(5_000_037), vault_before: 5_000_037 };
     assert_eq!(chain.refusal(&release).await, "IsOpen");
     for op in [&rest, &assign, &release, &burn] {
@@ -43,7 +43,7 @@ async fn a_deposit_is_minted_once_and_everything_else_once_too() {
 async fn a_stranger_cannot_release() {
     let chain = Chain::start().await;
     let key = ready(&chain).await;
-    let release = ChainOp::Release { key, to_payee: 5_000_037, fee: 0 };
+    let release = ChainOp::Release { key, milestone: 0, to_payee: 5_000_037, fee: 0 };
 
     // An adapter with a stranger's key finds out before it sends anything.
     let stranger = Signers { operator: keypair("operator"), delegate: keypair("stranger") };
@@ -87,7 +87,7 @@ async fn a_payee_without_a_trustline_is_the_tokens_refusal_not_ours() {
     .unwrap();
     chain.act(&ChainOp::Fund { key, deposit_id: [9; 32], amount: amount(5_000_037) }).await;
     chain.act(&ChainOp::Assign { key, payee: [5; 32], to: Some(payee.address()) }).await;
-    let release = ChainOp::Release { key, to_payee: 5_000_000, fee: 37 };
+    let release = ChainOp::Release { key, milestone: 0, to_payee: 5_000_000, fee: 37 };
     assert_eq!(chain.refusal(&release).await, "token_13");
 
     let sequence = chain.next_sequence(&payee).await;
@@ -105,7 +105,7 @@ async fn the_second_of_two_that_were_built_together_fails_on_chain() {
     let chain = Chain::start().await;
     let key = [1; 32];
     let expiry = i64::try_from(GENESIS).unwrap() + 86_400;
-    let create = ChainOp::Create { key, amount: amount(100), expiry };
+    let create = ChainOp::Create { key, amount: amount(100), expiry, terms: Default::default() };
     let one = chain.build(&create, &chain.channel).await;
     let two = chain.build(&create, &chain.other_channel).await;
     assert!(matches!(chain.stellar.send(&one.envelope_xdr).await, Sent::Pending { .. }));

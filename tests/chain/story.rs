@@ -18,7 +18,11 @@ async fn an_escrow_is_created_funded_assigned_released_and_burned() {
     let mut told = Vec::new();
     assert_eq!(stellar.escrow(&key).await.unwrap(), None);
 
-    told.extend(chain.act(&ChainOp::Create { key, amount: amount(5_000_037), expiry }).await);
+    told.extend(
+        chain
+            .act(&ChainOp::Create { key, amount: amount(5_000_037), expiry, terms: Default::default() })
+            .await,
+    );
     let escrow = stellar.escrow(&key).await.unwrap().unwrap();
     assert_eq!((escrow.state, escrow.amount, escrow.funded), (EscrowState::Open, 5_000_037, 0));
     assert_eq!((escrow.payer.as_str(), escrow.expiry), (stellar.delegate().as_str(), expiry));
@@ -34,7 +38,7 @@ async fn an_escrow_is_created_funded_assigned_released_and_burned() {
     assert_eq!(stellar.deposit(&[7; 32]).await.unwrap(), None);
 
     told.extend(chain.act(&ChainOp::Assign { key, payee: [5; 32], to: None }).await);
-    told.extend(chain.act(&ChainOp::Release { key, to_payee: 4_900_037, fee: 100_000 }).await);
+    told.extend(chain.act(&ChainOp::Release { key, milestone: 0, to_payee: 4_900_037, fee: 100_000 }).await);
     let escrow = stellar.escrow(&key).await.unwrap().unwrap();
     assert_eq!((escrow.state, escrow.payee, escrow.to), (EscrowState::Released, Some([5; 32]), None));
     assert_eq!((escrow.to_payee, escrow.fee, escrow.vault), (4_900_037, 100_000, 4_900_037));
@@ -80,7 +84,7 @@ async fn reading_on_hears_what_comes_later_and_only_that() {
     assert_eq!(heard.len(), 4);
     let key = [2; 32];
     let expiry = i64::try_from(GENESIS).unwrap() + 30 * 86_400;
-    chain.act(&ChainOp::Create { key, amount: amount(1_000), expiry }).await;
+    chain.act(&ChainOp::Create { key, amount: amount(1_000), expiry, terms: Default::default() }).await;
     chain.act(&ChainOp::Fund { key, deposit_id: [7; 32], amount: amount(400) }).await;
     chain.act(&ChainOp::Cancel { key }).await;
     let Heard::Page(page) = stellar.events(&cursor).await.unwrap() else { panic!() };
@@ -103,7 +107,7 @@ async fn anyone_refunds_what_expired_and_the_vault_holds_it() {
     assert_eq!(chain.refusal(&ChainOp::Refund { key }).await, "NotExpired");
     chain.advance(31 * 86_400, 10).await;
     let events = chain.act(&ChainOp::Refund { key }).await;
-    assert_eq!(effects(&events), [Effect::Refunded { key, vault: 5_000_037 }]);
+    assert_eq!(effects(&events), [Effect::Refunded { key, amount: 5_000_037 }]);
     let escrow = chain.stellar.escrow(&key).await.unwrap().unwrap();
     assert_eq!((escrow.state, escrow.vault), (EscrowState::Refunded, 5_000_037));
     chain.act(&ChainOp::Burn { key, amount: amount(5_000_037), vault_before: 5_000_037 }).await;

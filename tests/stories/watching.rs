@@ -281,7 +281,8 @@ async fn an_auditor_who_may_only_read_sees_every_escrow_on_both_sides() {
     let stale = recon::audit::read(&reader, &site).await.unwrap();
     world.clock.advance(TimeDelta::seconds(60));
     on_chain(&world, ChainOp::Assign { key: reference.key(), payee: [5; 32], to: None }).await;
-    let other = ChainOp::Create { key: [8; 32], amount: kes("9.00").amount, expiry: 1_900_000_000 };
+    let (amount, terms) = (kes("9.00").amount, Default::default());
+    let other = ChainOp::Create { key: [8; 32], amount, expiry: 1_900_000_000, terms };
     on_chain(&world, other).await;
     assert!(audit::report(stale, world.chain.url(), http()).await.unwrap().is_clean());
     world.settle().await;

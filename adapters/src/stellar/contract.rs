@@ -42,16 +42,33 @@ pub const CONTRACT_ERRORS: &[(u32, &str)] = &[
     (115, "VaultChanged"),
     (116, "VaultShort"),
     (117, "NoSuchMilestone"),
+    (118, "BadMilestones"),
+    (119, "OverAmount"),
     (120, "PayerNotAllowed"),
     (121, "PayeeNotAllowed"),
     (122, "NotDelegated"),
+    (123, "NotAParty"),
+    (124, "AddressNeeded"),
+    (125, "FundedByDeposits"),
+    (126, "NothingProposed"),
+    (127, "IsDisputed"),
+    (128, "IsResolved"),
+    (129, "MilestoneReleased"),
     (130, "NotExpired"),
     (131, "ExpiryPast"),
     (132, "ExpiryTooFar"),
+    (133, "TooLate"),
+    (134, "TooEarly"),
+    (135, "BadClock"),
+    (136, "BadWindow"),
+    (137, "ReleaseDue"),
+    (138, "Paused"),
+    (139, "NothingPaid"),
     (140, "TokenNotListed"),
     (141, "BadUnit"),
     (142, "RolesNotDistinct"),
     (143, "NotConfigured"),
+    (144, "ListFull"),
 ];
 
 /// The same of the anchor contract. They begin at 200, so that a number alone names the refusal.
@@ -108,6 +125,10 @@ pub enum EscrowState {
     Refunded,
     /// It ended before it was funded.
     Cancelled,
+    /// Frozen until it is decided.
+    Disputed,
+    /// What was left was parted, by the arbiter or by default.
+    Resolved,
 }
 
 /// An escrow as the contract has it. Amounts are minor units.
@@ -134,6 +155,18 @@ pub struct EscrowOnChain {
     pub vault: i64,
     /// Unix seconds after which anyone may refund it.
     pub expiry: i64,
+    /// Milestones the payer released, a bit each.
+    #[serde(default)]
+    pub milestones: u32,
+    /// What the payee's own account could not take yet.
+    #[serde(default)]
+    pub due_payee: i64,
+    /// Unix seconds after which anyone may release it; 0 for never.
+    #[serde(default)]
+    pub release_at: i64,
+    /// The dispute's deadline, Unix seconds; 0 if there was none.
+    #[serde(default)]
+    pub dispute_until: i64,
 }
 
 impl EscrowOnChain {
@@ -150,7 +183,24 @@ impl EscrowOnChain {
             fee: minor("fee")?,
             vault: minor("vault")?,
             expiry: read_count(field(view, "expiry")?)?,
+            milestones: read_u32(field(view, "milestones")?)?,
+            due_payee: minor("due_payee")?,
+            release_at: read_count(field(view, "release_at")?)?,
+            dispute_until: read_count(field(view, "dispute_until")?)?,
         })
+    }
+
+    /// What is neither released nor given back.
+    pub fn remaining(&self) -> i64 {
+        match self.state {
+            EscrowState::Open | EscrowState::Funded | EscrowState::Disputed => {
+                self.funded - self.to_payee - self.fee
+            }
+            EscrowState::Released
+            | EscrowState::Refunded
+            | EscrowState::Cancelled
+            | EscrowState::Resolved => 0,
+        }
     }
 
     /// Whether this escrow shows that `op` was done to it. A deposit does not show: ask `Stellar::deposit`.
@@ -160,9 +210,15 @@ impl EscrowOnChain {
             ChainOp::Create { amount, expiry, .. } => self.amount == amount.minor() && self.expiry == *expiry,
             ChainOp::Fund { .. } | ChainOp::Anchor { .. } | ChainOp::Extend { .. } => false,
             ChainOp::Assign { payee, to, .. } => self.payee.as_ref() == Some(payee) && self.to == *to,
-            ChainOp::Release { to_payee, fee, .. } => {
-                self.state == EscrowState::Released && self.to_payee == *to_payee && self.fee == *fee
+            // One of several does not show how it was parted.
+            ChainOp::Release { milestone, to_payee, fee, .. } => {
+                let released = self.milestones.checked_shr(*milestone).is_some_and(|bits| bits & 1 == 1);
+                let whole = to_payee + fee == self.amount;
+                released && (!whole || (self.to_payee == *to_payee && self.fee == *fee))
             }
+            ChainOp::AutoRelease { .. } => self.state == EscrowState::Released,
+            ChainOp::Dispute { .. } => matches!(self.state, EscrowState::Disputed | EscrowState::Resolved),
+            ChainOp::Resolve { .. } | ChainOp::ResolveTimeout { .. } => self.state == EscrowState::Resolved,
             ChainOp::Burn { amount, vault_before, .. } => self.vault == vault_before - amount.minor(),
             ChainOp::Cancel { .. } => self.state == EscrowState::Cancelled,
             ChainOp::Refund { .. } => self.state == EscrowState::Refunded,
@@ -177,8 +233,14 @@ fn state(value: &ScVal) -> Option<EscrowState> {
         ScVal::U32(2) => EscrowState::Released,
         ScVal::U32(3) => EscrowState::Refunded,
         ScVal::U32(4) => EscrowState::Cancelled,
+        ScVal::U32(5) => EscrowState::Disputed,
+        ScVal::U32(6) => EscrowState::Resolved,
         _ => return None,
     })
+}
+
+fn read_u32(value: &ScVal) -> Option<u32> {
+    if let ScVal::U32(number) = value { Some(*number) } else { None }
 }
 
 fn optional<T>(value: &ScVal, read: fn(&ScVal) -> Option<T>) -> Option<Option<T>> {
@@ -212,7 +274,7 @@ impl Totals {
 
     pub(super) fn read(value: &ScVal, exponent: u32) -> Option<Self> {
         let minor = |name| to_minor(read_i128(field(value, name)?)?, exponent).ok();
-        Some(Self { minted: minor("minted")?, burned: minor("burned")?, paid: minor("paid")? })
+        Some(Self { minted: minor("came")?, burned: minor("burned")?, paid: minor("paid")? })
     }
 }
 

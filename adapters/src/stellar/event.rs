@@ -8,11 +8,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use stellar_xdr::{ContractEvent, ContractEventBody, ContractEventType, ScVal, TransactionMeta};
 
-use super::op::{Network, to_minor, unit};
+use super::op::Network;
 use super::rpc::{ChainFault, EventAnswer, EventsAnswer, EventsFrom, Rpc};
-use super::wire::{
-    decode, field, hex32, read_address, read_bytes32, read_count, read_i128, read_string, read_symbol,
-};
+use super::wire::{decode, hex32};
+
+mod meaning;
+
+pub(super) use meaning::meaning;
 
 /// What an event means. Amounts are minor units; `key` is the escrow's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,13 +64,74 @@ pub enum Effect {
         /// Their own address, when paid in tokens.
         to: Option<String>,
     },
-    /// A funded escrow went back to the payer's side.
+    /// One of several milestones was paid; the fee was burned. The last one is told as `Released`.
+    MilestoneReleased {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// All that are released now, a bit each.
+        milestones: u32,
+        /// The payee's part of this one.
+        to_payee: i64,
+        /// The platform's part of this one.
+        fee: i64,
+        /// Their own address, when paid in tokens.
+        to: Option<String>,
+        /// What is left in the escrow.
+        remaining: i64,
+    },
+    /// What was left of a funded escrow went back to the payer's side.
     Refunded {
         /// The escrow.
         #[serde(with = "hex32")]
         key: [u8; 32],
-        /// What is in the vault now.
-        vault: i64,
+        /// How much.
+        amount: i64,
+    },
+    /// An escrow was frozen until it is decided.
+    Disputed {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// Who asked for it.
+        by: String,
+        /// Unix seconds from when on the default stands.
+        until: i64,
+    },
+    /// What was left of a disputed escrow was parted.
+    Resolved {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// The arbiter; `None` when nobody decided in time.
+        by: Option<String>,
+        /// The payee's part.
+        to_payee: i64,
+        /// The payer's part.
+        to_payer: i64,
+        /// The payee's own address, when paid in tokens.
+        to: Option<String>,
+    },
+    /// An escrow of a payer with own tokens was funded.
+    PaidIn {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// How much.
+        amount: i64,
+    },
+    /// An account took what it could not take before.
+    Claimed {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// What the payee's account still cannot take.
+        due_payee: i64,
+    },
+    /// The contract's own house changed: a listing, a pause, a proposal, its admin, its code.
+    House {
+        /// What: `listed`, `paused`, `proposed`, `accepted`, `upgraded`.
+        verb: String,
     },
     /// An escrow ended before it was funded.
     Cancelled {
@@ -314,92 +377,4 @@ pub(super) fn of_meta(
         }
     }
     Ok(out)
-}
-
-/// What an event of one of the contracts means.
-pub(super) fn meaning(
-    network: &Network,
-    contract: &str,
-    topics: &[ScVal],
-    value: &ScVal,
-) -> Result<Effect, ChainFault> {
-    let words: Vec<String> = topics.iter().map_while(read_symbol).collect();
-    if contract == network.token {
-        let verb = words.first().map(String::as_str).unwrap_or_default();
-        if !["mint", "burn", "clawback", "transfer"].contains(&verb) {
-            return Ok(Effect::Other { words });
-        }
-        let unreadable =
-            || ChainFault::Malformed { method: "getEvents", why: format!("event {verb} of the token") };
-        return token_effect(network, verb, topics, value).ok_or_else(unreadable);
-    }
-    if network.anchor.as_deref() == Some(contract) {
-        let verb: Vec<&str> = words.iter().map(String::as_str).collect();
-        let unreadable =
-            || ChainFault::Malformed { method: "getEvents", why: "event anchor/anchored".into() };
-        return match verb.as_slice() {
-            ["anchor", "anchored"] => anchored(topics, value).ok_or_else(unreadable),
-            _ => Ok(Effect::Other { words }),
-        };
-    }
-    if contract != network.contract || words.first().map(String::as_str) != Some("escrow") {
-        return Ok(Effect::Other { words });
-    }
-    let verb = words.get(1).map(String::as_str).unwrap_or_default();
-    if !["created", "funded", "assigned", "released", "refunded", "cancelled", "burned"].contains(&verb) {
-        return Ok(Effect::Other { words });
-    }
-    let unreadable = || ChainFault::Malformed { method: "getEvents", why: format!("event escrow/{verb}") };
-    escrow_effect(network, verb, topics, value).ok_or_else(unreadable)
-}
-
-fn escrow_effect(network: &Network, verb: &str, topics: &[ScVal], value: &ScVal) -> Option<Effect> {
-    let key = read_bytes32(topics.get(2)?)?;
-    let minor = |name| to_minor(read_i128(field(value, name)?)?, network.exponent).ok();
-    let bytes = |name| read_bytes32(field(value, name)?);
-    let to = || match field(value, "to")? {
-        ScVal::Void => Some(None),
-        present => read_address(present).map(Some),
-    };
-    Some(match verb {
-        "created" => Effect::Created { key, amount: minor("amount")? },
-        "funded" => Effect::Funded {
-            key,
-            deposit_id: bytes("deposit_id")?,
-            amount: minor("amount")?,
-            remaining: minor("remaining")?,
-        },
-        "assigned" => Effect::Assigned { key, payee: bytes("payee")?, to: to()? },
-        "released" => Effect::Released { key, to_payee: minor("to_payee")?, fee: minor("fee")?, to: to()? },
-        "refunded" => Effect::Refunded { key, vault: minor("vault")? },
-        "cancelled" => Effect::Cancelled { key, burned: minor("burned")? },
-        "burned" => Effect::Burned { key, amount: minor("amount")?, vault: minor("vault")? },
-        _ => return None,
-    })
-}
-
-fn anchored(topics: &[ScVal], value: &ScVal) -> Option<Effect> {
-    Some(Effect::Anchored {
-        book: read_string(topics.get(2)?)?,
-        size: read_count(field(value, "size")?)?,
-        root: read_bytes32(field(value, "root")?)?,
-    })
-}
-
-/// The token's topics are the verb, one or two addresses, and the asset's name; older hosts also put the
-/// admin before the receiver of a mint, which is why the last address is taken.
-fn token_effect(network: &Network, verb: &str, topics: &[ScVal], value: &ScVal) -> Option<Effect> {
-    let addresses: Vec<String> = topics.iter().filter_map(read_address).collect();
-    let units = read_i128(value).or_else(|| read_i128(field(value, "amount")?))?;
-    let unit = unit(network.exponent).ok()?;
-    let amount = i64::try_from(units / unit).ok()?;
-    let dust = i64::try_from(units % unit).ok()?;
-    match (verb, addresses.as_slice()) {
-        ("mint", [.., to]) => Some(Effect::TokenMint { to: to.clone(), amount, dust }),
-        ("burn" | "clawback", [.., from]) => Some(Effect::TokenBurn { from: from.clone(), amount, dust }),
-        ("transfer", [from, to]) => {
-            Some(Effect::TokenTransfer { from: from.clone(), to: to.clone(), amount, dust })
-        }
-        _ => None,
-    }
 }

@@ -5,7 +5,7 @@
 //! what to do next. What others did is heard through [`Stellar::events`].
 //!
 //! Invariant: amounts are minor units outside this folder and token units beyond it. Time is the network's.
-//! Absent: the admin's and the arbiter's calls.
+//! Absent: the admin's calls.
 
 pub mod anchor;
 mod build;
@@ -33,7 +33,7 @@ pub use contract::{
     Totals, error_name,
 };
 pub use event::{ChainEvent, Cursor, Effect, EventPage, Heard};
-pub use op::{ChainOp, Network, to_minor, to_token, unit};
+pub use op::{ChainOp, ChainTerms, Network, to_minor, to_token, unit};
 pub use rpc::{ChainFault, Health, Rpc};
 pub use sign::{BadSecret, Keypair};
 pub use submit::raise::Raised;
@@ -59,6 +59,8 @@ pub struct Stellar {
     id: Hash,
     rpc: Rpc,
     signers: Signers,
+    /// Only where disputes are decided.
+    arbiter: Option<Keypair>,
     limits: Limits,
     rng: Arc<dyn Rng>,
     /// The newest ledger in which something of ours was seen to happen: no older answer is believed.
@@ -88,7 +90,14 @@ impl Stellar {
         unit(network.exponent)?;
         let rpc = Rpc::new(http, network.rpc_url.clone());
         let id = wire::network_id(&network.passphrase);
-        Ok(Self { network, id, rpc, signers, limits: Limits::default(), rng, seen: Arc::default() })
+        let (limits, seen) = (Limits::default(), Arc::default());
+        Ok(Self { network, id, rpc, signers, arbiter: None, limits, rng, seen })
+    }
+
+    /// The same with the key that decides disputes. The server never has it.
+    #[must_use]
+    pub fn with_arbiter(self, arbiter: Keypair) -> Self {
+        Self { arbiter: Some(arbiter), ..self }
     }
 
     /// The same with other bounds on time and fee.
@@ -117,6 +126,11 @@ impl Stellar {
         self.signers.delegate.address()
     }
 
+    /// Who mints deposits and disputes for payees without an address, `G…`.
+    pub fn operator(&self) -> String {
+        self.signers.operator.address()
+    }
+
     /// What does not fit between our configuration and the chain: another network, another contract's roles,
     /// token or unit. `None` when all fits. Ask before the first instruction.
     ///
@@ -135,11 +149,8 @@ impl Stellar {
                 return Ok(Some(format!("{} is not our contract: {first}", self.network.contract)));
             }
         };
-        let ours = [
-            ("operator", self.signers.operator.address()),
-            ("delegate", self.signers.delegate.address()),
-            ("token", self.network.token.clone()),
-        ];
+        let ours =
+            [("operator", self.signers.operator.address()), ("delegate", self.signers.delegate.address())];
         for (name, ours) in ours {
             let theirs =
                 wire::field(&config, name).and_then(wire::read_address).ok_or_else(|| odd("config"))?;
@@ -147,7 +158,15 @@ impl Stellar {
                 return Ok(Some(format!("the contract's {name} is {theirs}, ours is {ours}")));
             }
         }
-        let theirs = wire::field(&config, "unit").and_then(wire::read_i128).ok_or_else(|| odd("config"))?;
+        // Under number 0 it lists what it mints for deposits.
+        let call = op::invocation(&self.network.contract, "listing", vec![0_u32.into()])?;
+        let listing = refused(contract::view(&self.rpc, call, self.seen()).await?)?;
+        let theirs =
+            wire::field(&listing, "token").and_then(wire::read_address).ok_or_else(|| odd("listing"))?;
+        if theirs != self.network.token {
+            return Ok(Some(format!("the contract's token is {theirs}, ours is {}", self.network.token)));
+        }
+        let theirs = wire::field(&listing, "unit").and_then(wire::read_i128).ok_or_else(|| odd("listing"))?;
         let ours = unit(self.network.exponent)?;
         if theirs != ours {
             return Ok(Some(format!("the contract's unit is {theirs}, ours is {ours}")));
@@ -175,10 +194,12 @@ impl Stellar {
         (channel, sequence): (&Keypair, i64),
         leeway: Leeway,
     ) -> Outcome<Built> {
+        let house = [&self.signers.operator, &self.signers.delegate];
+        let signers: Vec<&Keypair> = house.into_iter().chain(&self.arbiter).collect();
         let desk = build::Desk {
             rpc: &self.rpc,
             network: &self.id,
-            signers: &[&self.signers.operator, &self.signers.delegate],
+            signers: &signers,
             limits: self.limits,
             rng: self.rng.as_ref(),
             at_least: self.seen(),

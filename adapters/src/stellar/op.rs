@@ -3,13 +3,13 @@
 //!
 //! Invariant: minor units become token units here and nowhere else, exactly; a token amount that is no whole
 //! number of minor units is an error, never rounded.
-//! Absent: `resolve`, `upgrade` and whatever else the server must not be able to sign.
+//! Absent: what only the admin signs, and funding from a payer's own tokens.
 
 use std::fmt;
 
 use amana_ledger::money::Amount;
 use serde::{Deserialize, Serialize};
-use stellar_xdr::{InvokeContractArgs, ScAddress, ScVal, VecM};
+use stellar_xdr::{InvokeContractArgs, ScAddress, ScMap, ScVal, VecM};
 
 use super::rpc::ChainFault;
 use super::wire::{address, bytes32, contract_id, hex32, string, symbol};
@@ -102,6 +102,9 @@ pub enum ChainOp {
         amount: Amount,
         /// Unix seconds after which anyone may refund it.
         expiry: i64,
+        /// The rest of what is agreed.
+        #[serde(default)]
+        terms: ChainTerms,
     },
     /// Mint what one deposit brought into the escrow. The contract takes each deposit id once for ever.
     Fund {
@@ -125,11 +128,14 @@ pub enum ChainOp {
         /// Their own address, when they are paid in tokens; `None` when a phone is paid.
         to: Option<String>,
     },
-    /// The work is done: the whole amount, parted.
+    /// The work is done: a milestone, parted.
     Release {
         /// The escrow.
         #[serde(with = "hex32")]
         key: [u8; 32],
+        /// Which, from 0.
+        #[serde(default)]
+        milestone: u32,
         /// The payee's part, minor units.
         to_payee: i64,
         /// The platform's part, minor units; may be zero. It is burned.
@@ -153,6 +159,36 @@ pub enum ChainOp {
     },
     /// Give an expired escrow back to its payer's side (through the vault).
     Refund {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+    },
+    /// Release all that is left, as the payee's clock has rung; the fee is what the cap leaves of it.
+    AutoRelease {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+    },
+    /// Freeze a funded escrow until it is decided.
+    Dispute {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// Who signs: the payer (`Stellar::delegate`), or for a payee without an address the operator
+        /// (`Stellar::operator`).
+        by: String,
+    },
+    /// Part what is left of a disputed escrow. Only who was given the arbiter's key can build it
+    /// (`Stellar::with_arbiter`).
+    Resolve {
+        /// The escrow.
+        #[serde(with = "hex32")]
+        key: [u8; 32],
+        /// The payee's part of what is left, minor units; the payer gets the rest.
+        to_payee: i64,
+    },
+    /// Part what is left by the terms' default, as the dispute's deadline has passed.
+    ResolveTimeout {
         /// The escrow.
         #[serde(with = "hex32")]
         key: [u8; 32],
@@ -187,7 +223,11 @@ impl ChainOp {
             | Self::Release { key, .. }
             | Self::Burn { key, .. }
             | Self::Cancel { key }
-            | Self::Refund { key } => Some(key),
+            | Self::Refund { key }
+            | Self::AutoRelease { key }
+            | Self::Dispute { key, .. }
+            | Self::Resolve { key, .. }
+            | Self::ResolveTimeout { key } => Some(key),
         }
     }
 
@@ -201,6 +241,10 @@ impl ChainOp {
             Self::Burn { .. } => "burn",
             Self::Cancel { .. } => "cancel",
             Self::Refund { .. } => "refund",
+            Self::AutoRelease { .. } => "auto_release",
+            Self::Dispute { .. } => "dispute",
+            Self::Resolve { .. } => "resolve",
+            Self::ResolveTimeout { .. } => "resolve_timeout",
             Self::Anchor { .. } => "anchor",
             Self::Extend { .. } => "extend_footprint_ttl",
         }
@@ -214,7 +258,10 @@ impl ChainOp {
                 Self::Create { .. } => "AlreadyExists",
                 Self::Fund { .. } => "DepositUsed",
                 Self::Assign { .. } => "AlreadyAssigned",
-                Self::Release { .. } => "IsReleased",
+                Self::Release { .. } if refusal == "MilestoneReleased" => return true,
+                Self::Release { .. } | Self::AutoRelease { .. } => "IsReleased",
+                Self::Dispute { .. } => "IsDisputed",
+                Self::Resolve { .. } | Self::ResolveTimeout { .. } => "IsResolved",
                 Self::Burn { .. } => "VaultChanged",
                 Self::Cancel { .. } => "IsCancelled",
                 Self::Refund { .. } => "IsRefunded",
@@ -231,9 +278,8 @@ impl ChainOp {
         let mut args: Vec<ScVal> = self.key().map(bytes32).transpose()?.into_iter().collect();
         let mut contract = network.contract.as_str();
         match self {
-            Self::Create { amount, expiry, .. } => {
-                let amount = chain(amount.minor())?;
-                args.extend([place(delegate)?, place(&network.token)?, amount, count(*expiry)?]);
+            Self::Create { amount, expiry, terms, .. } => {
+                args.extend([place(delegate)?, terms.struct_for(network, amount.minor(), *expiry)?]);
             }
             Self::Fund { deposit_id, amount, .. } => {
                 args.extend([bytes32(deposit_id)?, chain(amount.minor())?])
@@ -242,14 +288,18 @@ impl ChainOp {
                 let to = to.as_deref().map(place).transpose()?;
                 args.extend([bytes32(payee)?, to.unwrap_or(ScVal::Void)]);
             }
-            // Milestone 0: an escrow has one until milestones are built.
-            Self::Release { to_payee, fee, .. } => {
-                args.extend([0_u32.into(), chain(*to_payee)?, chain(*fee)?])
+            Self::Release { milestone, to_payee, fee, .. } => {
+                args.extend([(*milestone).into(), chain(*to_payee)?, chain(*fee)?])
             }
+            Self::Dispute { by, .. } => args.push(place(by)?),
+            Self::Resolve { to_payee, .. } => args.push(chain(*to_payee)?),
             Self::Burn { amount, vault_before, .. } => {
                 args.extend([chain(amount.minor())?, chain(*vault_before)?]);
             }
-            Self::Cancel { .. } | Self::Refund { .. } => {}
+            Self::Cancel { .. }
+            | Self::Refund { .. }
+            | Self::AutoRelease { .. }
+            | Self::ResolveTimeout { .. } => {}
             Self::Anchor { book, size, root } => {
                 contract = network.anchor()?;
                 args.extend([string(book)?, count(*size)?, bytes32(root)?]);
@@ -257,6 +307,54 @@ impl ChainOp {
             Self::Extend { .. } => return Err(ChainFault::Encoding("this calls no contract".into())),
         }
         invocation(contract, self.function(), args)
+    }
+}
+
+/// What is agreed beside amount and expiry. Amounts are minor units.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainTerms {
+    /// One amount a milestone, together the escrow's; empty for one milestone.
+    pub milestones: Vec<i64>,
+    /// The most that may be taken as fee in all, and what an automatic release takes; `None`: the whole
+    /// amount.
+    pub fee_cap: Option<i64>,
+    /// Unix seconds from when on anyone may release; 0 for never.
+    pub release_at: i64,
+    /// How long a dispute may last.
+    pub dispute_s: u32,
+    /// What the payee shall have got in all if nobody decides a dispute.
+    pub default_to_payee: i64,
+}
+
+impl Default for ChainTerms {
+    /// One milestone, no release clock; a dispute that nobody decides within a fortnight goes to the payer.
+    fn default() -> Self {
+        let dispute_s = 14 * 24 * 60 * 60;
+        Self { milestones: vec![], fee_cap: None, release_at: 0, dispute_s, default_to_payee: 0 }
+    }
+}
+
+impl ChainTerms {
+    /// As the contract's `Terms`.
+    fn struct_for(&self, network: &Network, amount: i64, expiry: i64) -> Result<ScVal, ChainFault> {
+        let chain = |minor: i64| Ok::<_, ChainFault>(ScVal::from(to_token(minor, network.exponent)?));
+        let whole = [amount];
+        let milestones = if self.milestones.is_empty() { &whole[..] } else { &self.milestones };
+        let amounts: Result<Vec<ScVal>, ChainFault> = milestones.iter().map(|minor| chain(*minor)).collect();
+        let amounts = ScVal::try_from(amounts?).map_err(|()| ChainFault::Encoding("milestones".into()))?;
+        let fields = [
+            ("amounts", amounts),
+            ("default_to_payee", chain(self.default_to_payee)?),
+            ("dispute_s", self.dispute_s.into()),
+            ("expiry", count(expiry)?),
+            ("fee_cap", chain(self.fee_cap.unwrap_or(amount))?),
+            ("release_at", count(self.release_at)?),
+            ("token", ScVal::Address(address(&network.token)?)),
+        ];
+        let fields = fields.map(|(name, value)| Ok::<_, ChainFault>((ScVal::Symbol(symbol(name)?), value)));
+        let fields: Result<Vec<_>, ChainFault> = fields.into_iter().collect();
+        let map = ScMap::sorted_from_pairs(fields?.into_iter());
+        map.map(|map| ScVal::Map(Some(map))).map_err(|_| ChainFault::Encoding("terms".into()))
     }
 }
 

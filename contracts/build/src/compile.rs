@@ -22,7 +22,8 @@ const PROMISE: &str = "SOROBAN_SDK_BUILD_SYSTEM_SUPPORTS_SPEC_SHAKING_V2";
 pub(crate) struct Place {
     /// The checkout.
     pub(crate) root: PathBuf,
-    target: PathBuf,
+    /// Where to build.
+    pub(crate) target: PathBuf,
     cargo_home: PathBuf,
     sysroot: PathBuf,
 }

@@ -27,4 +27,12 @@ pub(crate) enum Fault {
     Spec(String),
     #[error("the interface cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// Another version may write other bytes.
+    #[error("{wanted} (Debian's binaryen) is needed, found: {found}")]
+    Optimizer {
+        /// What is needed.
+        wanted: &'static str,
+        /// What answers.
+        found: String,
+    },
 }

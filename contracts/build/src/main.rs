@@ -2,13 +2,14 @@
 //!
 //! Invariant: the same sources, lock file and toolchain give the same bytes in any checkout; `--check` writes
 //! nothing.
-//! Absent: `wasm-opt`. Whoever reads the hash can reproduce it with this repository and Rust alone.
+//! Whoever reads the hash can reproduce it with this repository, Rust, and one version of `wasm-opt`.
 
 #![expect(clippy::disallowed_macros, reason = "a tool for people at a terminal")]
 
 mod compile;
 mod fault;
 mod interface;
+mod optimize;
 mod outputs;
 mod wasm;
 
@@ -23,7 +24,7 @@ const CONTRACTS: [&str; 2] = ["escrow", "anchor"];
 const USAGE: &str = "\
 Builds the contracts `escrow` and `anchor` to Wasm and writes what others rely on, in contracts/NAME:
 
-  NAME.wasm           the contract, spec shaken
+  NAME.wasm           the contract, spec shaken, optimised
   NAME.wasm.sha256    its hash and its sources', for sha256sum --check
   interface.json      its functions, events, errors and types
 
@@ -86,16 +87,14 @@ fn one(place: &compile::Place, name: &str, mode: Mode) -> Result<bool, Fault> {
     println!("building {name} for {} …", compile::TARGET);
     let built = compile::build(place, name)?;
     let shaken = wasm::shake(&built)?;
+    let wasm = optimize::shrink(place, &shaken.bytes)?;
     let folder = place.root.join("contracts").join(name);
-    let outputs = outputs::of(&shaken.bytes, &folder, name)?;
-    println!(
-        "  {} bytes, {} before shaking; {} of {} spec entries kept",
-        shaken.bytes.len(),
-        built.len(),
-        shaken.kept,
-        shaken.found
-    );
-    println!("  sha256 {}", outputs::sha256(&shaken.bytes));
+    let outputs = outputs::of(&wasm, &shaken.kept, &folder, name)?;
+    let (kept, found) = (shaken.kept.len(), shaken.found);
+    println!("  {kept} of {found} spec entries kept");
+    let (size, before, compiled) = (wasm.len(), shaken.bytes.len(), built.len());
+    println!("  {size} bytes; {before} before wasm-opt, {compiled} before shaking");
+    println!("  sha256 {}", outputs::sha256(&wasm));
     if mode == Mode::Check { check(&folder, &outputs) } else { write(&folder, &outputs) }
 }
 

@@ -6,10 +6,10 @@
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use stellar_xdr_28::ScSpecEntry;
 
 use crate::fault::Fault;
 use crate::interface::Interface;
-use crate::wasm;
 
 /// A file to write.
 pub(crate) struct Output {
@@ -17,21 +17,26 @@ pub(crate) struct Output {
     content: Vec<u8>,
 }
 
-/// What is written for the shaken Wasm of the contract `name`, built from the crate in `folder`.
+/// What is written for the Wasm of the contract `name` with this spec, built from the crate in `folder`.
 ///
 /// # Errors
-/// `Fault` if the Wasm's spec or a source cannot be read.
-pub(crate) fn of(shaken: &[u8], folder: &Path, name: &str) -> Result<[Output; 3], Fault> {
-    let interface = Interface::of(&wasm::spec(shaken)?).json()?;
+/// `Fault` if a source cannot be read.
+pub(crate) fn of(
+    content: &[u8],
+    spec: &[ScSpecEntry],
+    folder: &Path,
+    name: &str,
+) -> Result<[Output; 3], Fault> {
+    let interface = Interface::of(spec).json()?;
     let wasm = format!("{name}.wasm");
-    let mut hashes = line(shaken, &wasm);
+    let mut hashes = line(content, &wasm);
     for source in sources(folder)? {
         let path = folder.join(&source);
-        let content = std::fs::read(&path).map_err(|cause| Fault::Read { path, cause })?;
-        hashes += &line(&content, &source);
+        let source_text = std::fs::read(&path).map_err(|cause| Fault::Read { path, cause })?;
+        hashes += &line(&source_text, &source);
     }
     Ok([
-        Output { name: wasm.clone(), content: shaken.to_vec() },
+        Output { name: wasm.clone(), content: content.to_vec() },
         Output { name: format!("{wasm}.sha256"), content: hashes.into_bytes() },
         Output { name: "interface.json".to_owned(), content: interface.into_bytes() },
     ])
@@ -120,11 +125,30 @@ mod test {
         for name in crate::CONTRACTS {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
             let wasm = std::fs::read(folder.join(format!("{name}.wasm"))).unwrap();
-            for output in of(&wasm, &folder, name).unwrap() {
+            let spec = crate::wasm::spec(&wasm).unwrap();
+            let [code, hashes, interface] = of(&wasm, &spec, &folder, name).unwrap();
+            for output in [code, hashes] {
                 let found = output.difference(&folder).unwrap();
                 assert_eq!(found, None, "{}: run `cargo run -p amana-contract-build`", output.name);
             }
-            assert_eq!(wasm::shake(&wasm).unwrap().bytes, wasm, "shaken once, nothing more falls off");
+            let committed = std::fs::read(folder.join("interface.json")).unwrap();
+            let mut committed = serde_json::from_slice(&committed).unwrap();
+            drop_docs(&mut committed);
+            let mut of_wasm = serde_json::from_slice(&interface.content).unwrap();
+            drop_docs(&mut of_wasm);
+            assert!(of_wasm == committed, "{name}'s interface is not its Wasm's");
+            assert!(spec.iter().all(|e| crate::wasm::bare(e.clone()) == *e), "{name} pays rent for docs");
+        }
+    }
+
+    fn drop_docs(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(map) => {
+                map.remove("doc");
+                map.values_mut().for_each(drop_docs);
+            }
+            serde_json::Value::Array(list) => list.iter_mut().for_each(drop_docs),
+            _ => {}
         }
     }
 

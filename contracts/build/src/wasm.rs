@@ -1,21 +1,22 @@
-//! Takes from a contract's Wasm the spec entries that nothing in it uses; every other byte stays.
+//! Takes from a contract's Wasm the spec entries that nothing in it uses, and all docs; other bytes stay.
 
 use soroban_spec::{read, shaking};
-use stellar_xdr_28::{Limits, ScSpecEntry, WriteXdr};
+use stellar_xdr_28::{Limits, ScSpecEntry, ScSpecUdtUnionCaseV0, StringM, VecM, WriteXdr};
 
 use crate::fault::Fault;
 
 const SPEC: &str = "contractspecv0";
 const HEADER: [u8; 8] = *b"\0asm\x01\0\0\0";
 
-/// A contract without its unused spec entries.
+/// A contract without its unused spec entries, and the docs of those it has.
 pub(crate) struct Shaken {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) kept: usize,
+    /// What is left, with its docs: they are written beside the Wasm, where nobody pays rent for them.
+    pub(crate) kept: Vec<ScSpecEntry>,
     pub(crate) found: usize,
 }
 
-/// Drops unused types and events from the spec.
+/// Drops unused types and events from the spec, and the docs of the rest.
 ///
 /// # Errors
 /// `Fault` if the Wasm or its spec cannot be read.
@@ -31,9 +32,54 @@ pub(crate) fn shake(wasm: &[u8]) -> Result<Shaken, Fault> {
     }
     let mut content = Vec::new();
     for entry in &kept {
-        content.extend(entry.to_xdr(Limits::none()).map_err(|cause| Fault::Spec(cause.to_string()))?);
+        let bare = bare(entry.clone());
+        content.extend(bare.to_xdr(Limits::none()).map_err(|cause| Fault::Spec(cause.to_string()))?);
     }
-    Ok(Shaken { bytes: replace(wasm, SPEC, &content)?, kept: kept.len(), found })
+    Ok(Shaken { bytes: replace(wasm, SPEC, &content)?, kept, found })
+}
+
+/// An entry without docs.
+pub(crate) fn bare(mut entry: ScSpecEntry) -> ScSpecEntry {
+    let empty = StringM::<1024>::default;
+    match &mut entry {
+        ScSpecEntry::FunctionV0(function) => {
+            function.doc = empty();
+            bare_each(&mut function.inputs, |input| input.doc = empty());
+        }
+        ScSpecEntry::UdtStructV0(udt) => {
+            udt.doc = empty();
+            bare_each(&mut udt.fields, |field| field.doc = empty());
+        }
+        ScSpecEntry::UdtUnionV0(udt) => {
+            udt.doc = empty();
+            bare_each(&mut udt.cases, |case| match case {
+                ScSpecUdtUnionCaseV0::VoidV0(case) => case.doc = empty(),
+                ScSpecUdtUnionCaseV0::TupleV0(case) => case.doc = empty(),
+            });
+        }
+        ScSpecEntry::UdtEnumV0(udt) => {
+            udt.doc = empty();
+            bare_each(&mut udt.cases, |case| case.doc = empty());
+        }
+        ScSpecEntry::UdtErrorEnumV0(udt) => {
+            udt.doc = empty();
+            bare_each(&mut udt.cases, |case| case.doc = empty());
+        }
+        ScSpecEntry::EventV0(event) => {
+            event.doc = empty();
+            bare_each(&mut event.params, |param| param.doc = empty());
+        }
+    }
+    entry
+}
+
+/// Changes each of a list that cannot be changed in place.
+fn bare_each<T: Clone, const MAX: u32>(list: &mut VecM<T, MAX>, change: impl Fn(&mut T)) {
+    let mut items = list.to_vec();
+    items.iter_mut().for_each(change);
+    if let Ok(items) = items.try_into() {
+        *list = items;
+    }
 }
 
 /// The spec of a contract.

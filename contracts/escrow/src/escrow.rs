@@ -1,73 +1,50 @@
 //! What an escrow may be and how it may change: states as an enum with data, transitions as pure functions.
 //!
-//! Invariant: an escrow owes exactly what was minted for it, less what was burned and what was paid to an
-//! account; a state that owes nothing and cannot change absorbs every call. Amounts are stroops of the token.
+//! Invariant: an escrow owes exactly what came for it, less what was burned, paid to an account, or taken as
+//! fee; a state that owes nothing and cannot change absorbs every call. Amounts are stroops of the token.
 //! Absent: addresses, storage, tokens and signatures. `A` is the chain's address, which nothing here looks
 //! into.
 
 use crate::error::Error;
-
-const DAY_S: u64 = 24 * 60 * 60;
-
-/// The longest term, five years. It is there to refuse an expiry given in milliseconds, which would lock the
-/// money for fifty thousand years.
-pub(crate) const LONGEST_TERM_S: u64 = 1_826 * DAY_S;
-
-/// The smallest amount of money the token stands for, in stroops (a cent of KES is 100 000).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Unit(i64);
-
-impl Unit {
-    /// # Errors
-    /// `BadUnit` unless positive and within an account's reach.
-    pub(crate) fn new(stroops: i128) -> Result<Self, Error> {
-        match i64::try_from(stroops) {
-            Ok(unit) if unit > 0 => Ok(Self(unit)),
-            _ => Err(Error::BadUnit),
-        }
-    }
-
-    /// Accepts a positive amount of whole units that fits an account's balance (an i64): a release to an
-    /// account must never fail for size. It also keeps every sum of two amounts far from overflow.
-    fn amount(self, amount: i128) -> Result<i128, Error> {
-        if amount == 0 { Err(Error::NotPositive) } else { self.part(amount) }
-    }
-
-    /// Accepts what `amount` accepts, and zero.
-    fn part(self, amount: i128) -> Result<i128, Error> {
-        if amount < 0 {
-            return Err(Error::NotPositive);
-        }
-        let stroops = i64::try_from(amount).map_err(|_| Error::TooLarge)?;
-        if stroops % self.0 == 0 { Ok(amount) } else { Err(Error::NotWholeUnits) }
-    }
-}
+use crate::terms::{Terms, Unit};
 
 /// To whom, and on which way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Payee<A> {
     /// Not assigned yet.
     Nobody,
-    /// Paid by mobile money: a release fills the vault.
+    /// Paid by mobile money: what is theirs fills the vault.
     Mobile,
-    /// Paid in tokens: a release transfers them to this address.
+    /// Paid in tokens: what is theirs is due to this address.
     Account(A),
+}
+
+/// Where the money comes from, and so where it goes back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Deposits on a rail, minted: the payer's part goes back through the vault, fees are burned.
+    Deposits,
+    /// The payer's own tokens: their part goes back to their address, fees are kept for the recipient.
+    Own,
 }
 
 /// Where an escrow is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Waits for deposits; `funded` came so far.
-    Open { funded: i128 },
-    /// Holds the whole amount.
+    /// Waits for money; `funded` came so far.
+    Open { funded: i64 },
+    /// Holds what is not released yet.
     Funded,
-    /// The work is paid; `vault` waits for the rail to confirm, then burns. The fee is the rest of the
-    /// amount.
-    Released { to_payee: i128, vault: i128 },
-    /// The whole amount belongs to the payer again; `vault` waits for the rail to confirm, then burns.
-    Refunded { vault: i128 },
+    /// Frozen until the arbiter decides, or until this time, from when on the default stands.
+    Disputed { until: u64 },
+    /// All the work is paid.
+    Released,
+    /// What was not released belongs to the payer again.
+    Refunded,
+    /// What was not released was parted, by the arbiter or by default; `until` was the deadline.
+    Resolved { until: u64 },
     /// Ended before it was funded; `burned` had come by then.
-    Cancelled { burned: i128 },
+    Cancelled { burned: i64 },
 }
 
 impl State {
@@ -76,162 +53,301 @@ impl State {
         match self {
             Self::Open { .. } => Error::IsOpen,
             Self::Funded => Error::IsFunded,
-            Self::Released { .. } => Error::IsReleased,
-            Self::Refunded { .. } => Error::IsRefunded,
+            Self::Disputed { .. } => Error::IsDisputed,
+            Self::Released => Error::IsReleased,
+            Self::Refunded => Error::IsRefunded,
+            Self::Resolved { .. } => Error::IsResolved,
             Self::Cancelled { .. } => Error::IsCancelled,
         }
     }
 }
 
+/// What was given so far, and what of it waits here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// Milestones the payer released, a bit each.
+    pub(crate) milestones: u32,
+    pub(crate) to_payee: i64,
+    pub(crate) fee: i64,
+    /// Waits for a rail to confirm, then burns.
+    pub(crate) vault: i64,
+    pub(crate) due: Due,
+}
+
+/// What is to be transferred to accounts: at once, or when they can take it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Due {
+    pub(crate) payee: i64,
+    pub(crate) payer: i64,
+}
+
+/// What one call gave to whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) to_payee: i64,
+    pub(crate) to_payer: i64,
+    pub(crate) fee: i64,
+}
+
 /// An escrow's terms and state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Escrow<A> {
-    pub(crate) amount: i128,
-    /// Unix seconds; from then on anyone may refund a funded escrow.
-    pub(crate) expiry: u64,
+    pub(crate) terms: Terms,
+    pub(crate) source: Source,
     pub(crate) payee: Payee<A>,
     pub(crate) state: State,
+    pub(crate) given: Given,
+    /// By the call that is under way.
+    pub(crate) moved: Moved,
 }
 
-/// Whose signature a refund needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Consent<A> {
-    /// The payee gives the money back.
-    Payee(A),
-    /// Time has passed: nobody's.
-    Nobody,
-}
-
-impl<A> Escrow<A> {
-    pub(crate) fn open(amount: i128, expiry: u64, now: u64, unit: Unit) -> Result<Self, Error> {
-        let amount = unit.amount(amount)?;
-        if expiry <= now {
-            return Err(Error::ExpiryPast);
-        }
-        if expiry - now > LONGEST_TERM_S {
-            return Err(Error::ExpiryTooFar);
-        }
-        Ok(Self { amount, expiry, payee: Payee::Nobody, state: State::Open { funded: 0 } })
-    }
-
+impl<A: Clone> Escrow<A> {
     /// Adds a deposit. Expiry does not refuse it: the money reached the rail already, and refusing to record
     /// it here would not send it back. Whoever asks may refund it at once.
-    pub(crate) fn fund(self, amount: i128, unit: Unit) -> Result<Self, Error> {
+    pub(crate) fn fund(&mut self, amount: i128, unit: Unit, now: u64) -> Result<i64, Error> {
+        if self.source != Source::Deposits {
+            return Err(Error::NotDelegated);
+        }
         let State::Open { funded } = self.state else { return Err(self.state.refusal()) };
         let amount = unit.amount(amount)?;
-        if amount > self.amount - funded {
+        if amount > self.terms.amount - funded {
             return Err(Error::Overfunded);
         }
         let funded = funded + amount;
-        let state = if funded == self.amount { State::Funded } else { State::Open { funded } };
-        Ok(Self { state, ..self })
+        self.state = if funded == self.terms.amount { State::Funded } else { State::Open { funded } };
+        self.disarm(now);
+        Ok(amount)
     }
 
-    /// Names the payee, once.
-    pub(crate) fn assign(self, payee: Payee<A>) -> Result<Self, Error> {
-        match (self.state, &self.payee) {
-            (State::Open { .. } | State::Funded, Payee::Nobody) => Ok(Self { payee, ..self }),
-            (State::Open { .. } | State::Funded, _) => Err(Error::AlreadyAssigned),
-            (over, _) => Err(over.refusal()),
+    /// Takes the payer's own tokens, exactly the whole amount, before any clock has rung.
+    pub(crate) fn pay_in(&mut self, amount: i128, now: u64) -> Result<i64, Error> {
+        let State::Open { .. } = self.state else { return Err(self.state.refusal()) };
+        if self.source != Source::Own {
+            return Err(Error::FundedByDeposits);
+        }
+        if amount != i128::from(self.terms.amount) {
+            return Err(Error::SumMismatch);
+        }
+        if self.terms.has_rung(now) {
+            return Err(Error::TooLate);
+        }
+        self.state = State::Funded;
+        Ok(self.terms.amount)
+    }
+
+    /// Names the payee, once. Own tokens never reach a vault, so their payee must have an address.
+    pub(crate) fn assign(&mut self, payee: Payee<A>, now: u64) -> Result<(), Error> {
+        let (State::Open { .. } | State::Funded) = self.state else { return Err(self.state.refusal()) };
+        match self.payee {
+            Payee::Nobody if self.source == Source::Own && matches!(payee, Payee::Mobile) => {
+                return Err(Error::AddressNeeded);
+            }
+            Payee::Nobody => self.payee = payee,
+            Payee::Mobile | Payee::Account(_) => return Err(Error::AlreadyAssigned),
+        }
+        self.disarm(now);
+        Ok(())
+    }
+
+    /// A release clock that rings before both the money and the payee are there is off: nobody shall be paid
+    /// in the moment they are named.
+    fn disarm(&mut self, now: u64) {
+        if self.terms.release_is_due(now) {
+            self.terms.release_at = 0;
         }
     }
 
-    /// Pays the work: what the payee gets goes to the account returned, or to the vault; the fee is burned.
+    /// Pays one milestone, which is worth `worth`; there is none if that is nothing.
     pub(crate) fn release(
-        self,
-        milestone: u32,
+        &mut self,
+        (milestone, worth): (u32, Option<i64>),
         to_payee: i128,
         fee: i128,
         unit: Unit,
-    ) -> Result<(Self, Option<A>), Error>
-    where
-        A: Clone,
-    {
+    ) -> Result<(), Error> {
         let State::Funded = self.state else { return Err(self.state.refusal()) };
-        let (account, vault) = match &self.payee {
-            Payee::Nobody => return Err(Error::NotAssigned),
-            Payee::Mobile => (None, to_payee),
-            Payee::Account(address) => (Some(address.clone()), 0),
-        };
-        if milestone != 0 {
-            return Err(Error::NoSuchMilestone);
+        if matches!(self.payee, Payee::Nobody) {
+            return Err(Error::NotAssigned);
         }
-        if unit.amount(to_payee)? + unit.part(fee)? != self.amount {
+        let worth = worth.ok_or(Error::NoSuchMilestone)?;
+        if self.given.milestones & 1 << milestone != 0 {
+            return Err(Error::MilestoneReleased);
+        }
+        let (to_payee, fee) = (unit.amount(to_payee)?, unit.part(fee)?);
+        if to_payee.checked_add(fee) != Some(worth) {
             return Err(Error::SumMismatch);
         }
-        Ok((Self { state: State::Released { to_payee, vault }, ..self }, account))
+        if fee > self.terms.fee_cap - self.given.fee {
+            return Err(Error::OverAmount);
+        }
+        self.given.milestones |= 1 << milestone;
+        self.pay(to_payee, fee);
+        if self.left() == 0 {
+            self.state = State::Released;
+        }
+        Ok(())
     }
 
-    /// Gives the whole amount back through the vault, by the payee's own will or after expiry.
-    pub(crate) fn refund(self, now: u64) -> Result<(Self, Consent<A>), Error>
-    where
-        A: Clone,
-    {
+    /// Pays all that is left because the payee's clock has rung, with the fee as far as it was not taken yet.
+    pub(crate) fn auto_release(&mut self, now: u64) -> Result<(), Error> {
         let State::Funded = self.state else { return Err(self.state.refusal()) };
+        if matches!(self.payee, Payee::Nobody) {
+            return Err(Error::NotAssigned);
+        }
+        if !self.terms.release_is_due(now) {
+            return Err(Error::TooEarly);
+        }
+        let left = self.left();
+        let fee = left.min(self.terms.fee_cap - self.given.fee);
+        self.pay(left - fee, fee);
+        self.state = State::Released;
+        Ok(())
+    }
+
+    /// Gives all that is left back, because the payer's clock has rung first; else by the payee's own will,
+    /// whose signature it then needs.
+    pub(crate) fn refund(&mut self, now: u64) -> Result<Option<A>, Error> {
+        let State::Funded = self.state else { return Err(self.state.refusal()) };
+        let earned = self.terms.release_is_due(now) && !matches!(self.payee, Payee::Nobody);
         let consent = match &self.payee {
-            _ if now >= self.expiry => Consent::Nobody,
-            Payee::Account(address) => Consent::Payee(address.clone()),
+            _ if now >= self.terms.expiry && !earned => None,
+            Payee::Account(address) => Some(address.clone()),
+            Payee::Mobile if earned => return Err(Error::ReleaseDue),
             Payee::Nobody | Payee::Mobile => return Err(Error::NotExpired),
         };
-        Ok((Self { state: State::Refunded { vault: self.amount }, ..self }, consent))
+        self.give_back(self.left());
+        self.state = State::Refunded;
+        Ok(consent)
     }
 
     /// Ends an escrow that is not funded; what came so far is burned.
-    pub(crate) fn cancel(self) -> Result<(Self, i128), Error> {
+    pub(crate) fn cancel(&mut self) -> Result<i64, Error> {
         let State::Open { funded } = self.state else { return Err(self.state.refusal()) };
-        Ok((Self { state: State::Cancelled { burned: funded }, ..self }, funded))
+        self.state = State::Cancelled { burned: funded };
+        self.moved.to_payer = funded;
+        Ok(funded)
+    }
+
+    /// Freezes a funded escrow, before a clock has rung, and stops the clocks for good.
+    pub(crate) fn dispute(&mut self, now: u64) -> Result<(), Error> {
+        let State::Funded = self.state else { return Err(self.state.refusal()) };
+        if matches!(self.payee, Payee::Nobody) {
+            return Err(Error::NotAssigned);
+        }
+        if self.terms.has_rung(now) {
+            return Err(Error::TooLate);
+        }
+        let until = now + u64::from(self.terms.dispute_s);
+        self.state = State::Disputed { until };
+        Ok(())
+    }
+
+    /// Parts what is left as the arbiter says, before the dispute's deadline. Nobody takes a fee of it.
+    pub(crate) fn resolve(&mut self, to_payee: i128, unit: Unit, now: u64) -> Result<(), Error> {
+        let State::Disputed { until } = self.state else { return Err(self.state.refusal()) };
+        if now >= until {
+            return Err(Error::TooLate);
+        }
+        let to_payee = unit.part(to_payee)?;
+        if to_payee > self.left() {
+            return Err(Error::SumMismatch);
+        }
+        self.part(to_payee, until);
+        Ok(())
+    }
+
+    /// Parts what is left by the terms' default, after the deadline: the payee shall have got the default in
+    /// all, what was released before included.
+    pub(crate) fn resolve_timeout(&mut self, now: u64) -> Result<(), Error> {
+        let State::Disputed { until } = self.state else { return Err(self.state.refusal()) };
+        if now < until {
+            return Err(Error::TooEarly);
+        }
+        let before = self.given.to_payee + self.given.fee;
+        let to_payee = (self.terms.default_to_payee - before).max(0).min(self.left());
+        self.part(to_payee, until);
+        Ok(())
     }
 
     /// Takes from the vault what a rail paid out. `vault_before` makes it a compare-and-set: a call sent
     /// twice finds another vault the second time.
-    pub(crate) fn burn(self, amount: i128, vault_before: i128, unit: Unit) -> Result<Self, Error> {
-        let (State::Released { vault, .. } | State::Refunded { vault }) = self.state else {
+    pub(crate) fn burn(&mut self, amount: i128, vault_before: i128, unit: Unit) -> Result<i64, Error> {
+        if let State::Open { .. } | State::Cancelled { .. } = self.state {
             return Err(self.state.refusal());
-        };
-        if vault != vault_before {
+        }
+        if i128::from(self.given.vault) != vault_before {
             return Err(Error::VaultChanged);
         }
         let amount = unit.amount(amount)?;
-        if amount > vault {
+        if amount > self.given.vault {
             return Err(Error::VaultShort);
         }
-        let vault = vault - amount;
-        let state = match self.state {
-            State::Released { to_payee, .. } => State::Released { to_payee, vault },
-            _ => State::Refunded { vault },
-        };
-        Ok(Self { state, ..self })
+        self.given.vault -= amount;
+        Ok(amount)
     }
 
-    /// What was minted for it in all.
-    pub(crate) fn funded(&self) -> i128 {
+    /// Takes what is due to accounts, to transfer it.
+    pub(crate) fn take_due(&mut self) -> Due {
+        core::mem::take(&mut self.given.due)
+    }
+
+    fn part(&mut self, to_payee: i64, until: u64) {
+        let to_payer = self.left() - to_payee;
+        self.pay(to_payee, 0);
+        self.give_back(to_payer);
+        self.state = State::Resolved { until };
+    }
+
+    fn pay(&mut self, to_payee: i64, fee: i64) {
+        self.moved.to_payee = to_payee;
+        self.moved.fee = fee;
+        self.given.to_payee += to_payee;
+        self.given.fee += fee;
+        match self.payee {
+            Payee::Account(_) => self.given.due.payee += to_payee,
+            Payee::Nobody | Payee::Mobile => self.given.vault += to_payee,
+        }
+    }
+
+    fn give_back(&mut self, to_payer: i64) {
+        self.moved.to_payer = to_payer;
+        match self.source {
+            Source::Deposits => self.given.vault += to_payer,
+            Source::Own => self.given.due.payer += to_payer,
+        }
+    }
+}
+
+impl<A> Escrow<A> {
+    /// What came for it in all.
+    pub(crate) fn funded(&self) -> i64 {
         match self.state {
             State::Open { funded } => funded,
             State::Cancelled { burned } => burned,
-            State::Funded | State::Released { .. } | State::Refunded { .. } => self.amount,
+            _ => self.terms.amount,
         }
     }
 
-    /// What the payee was given, by vault or account.
-    pub(crate) fn to_payee(&self) -> i128 {
-        if let State::Released { to_payee, .. } = self.state { to_payee } else { 0 }
-    }
-
-    /// What the fee was.
-    pub(crate) fn fee(&self) -> i128 {
-        if let State::Released { to_payee, .. } = self.state { self.amount - to_payee } else { 0 }
-    }
-
-    /// What is paid or given back here and still unpaid outside.
-    pub(crate) fn vault(&self) -> i128 {
+    /// What is neither released nor given back.
+    pub(crate) fn left(&self) -> i64 {
         match self.state {
-            State::Released { vault, .. } | State::Refunded { vault } => vault,
-            State::Open { .. } | State::Funded | State::Cancelled { .. } => 0,
+            State::Funded | State::Disputed { .. } => self.unpaid(),
+            _ => 0,
         }
+    }
+
+    /// The dispute's deadline; zero if there was none.
+    pub(crate) fn dispute_until(&self) -> u64 {
+        if let State::Disputed { until } | State::Resolved { until } = self.state { until } else { 0 }
+    }
+
+    fn unpaid(&self) -> i64 {
+        self.terms.amount - self.given.to_payee - self.given.fee
     }
 
     /// Nothing can change any more, and nothing is owed.
     pub(crate) fn is_over(&self) -> bool {
-        !matches!(self.state, State::Open { .. } | State::Funded) && self.vault() == 0
+        let ended = !matches!(self.state, State::Open { .. } | State::Funded | State::Disputed { .. });
+        ended && self.given.vault == 0 && self.given.due == Due::default()
     }
 }

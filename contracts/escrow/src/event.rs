@@ -1,10 +1,10 @@
 //! What the escrow says: one event a change, with every value that changed and who changed it.
 //!
-//! Invariant: topics are `escrow`, the verb, the reference; names are frozen, fields are only ever added. A
-//! field that is absent (no address) is written as void, never left out, so that the shape of an event is
-//! fixed.
+//! Invariant: topics are `escrow`, the verb, and the reference where it is about one; names are frozen,
+//! fields are only ever added. A field that is absent (no address) is written as void, never left out, so
+//! that the shape of an event is fixed.
 
-use soroban_sdk::{Address, BytesN, contractevent};
+use soroban_sdk::{Address, BytesN, Symbol, contractevent};
 
 /// An escrow was created by its payer.
 #[contractevent(topics = ["escrow", "created"], sparse = false)]
@@ -41,47 +41,63 @@ pub struct Assigned {
     pub to: Option<Address>,
 }
 
-/// The payer released a funded escrow; the fee was burned, the payee's part went to `to` or into the vault.
-#[contractevent(topics = ["escrow", "released"], sparse = false)]
+/// An escrow changed. All of these say how much the call gave to whom, and what stands afterwards.
+#[contractevent(topics = ["escrow"], sparse = false)]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Released {
+pub struct Changed {
+    /// `paid_in`, `released`, `auto_released`, `refunded`, `cancelled`, `disputed`, `resolved`, `claimed`,
+    /// `burned`.
+    #[topic]
+    pub verb: Symbol,
     #[topic]
     pub reference: BytesN<32>,
-    pub payer: Address,
-    pub milestone: u32,
-    pub to_payee: i128,
-    pub fee: i128,
-    pub to: Option<Address>,
-    pub vault: i128,
-}
-
-/// A funded escrow went back into the vault, by the payee or, after expiry, by anyone.
-#[contractevent(topics = ["escrow", "refunded"], sparse = false)]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refunded {
-    #[topic]
-    pub reference: BytesN<32>,
+    /// Who signed; void if nobody had to.
     pub by: Option<Address>,
-    pub vault: i128,
-}
-
-/// The payer ended an escrow that was not funded; what had come was burned.
-#[contractevent(topics = ["escrow", "cancelled"], sparse = false)]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cancelled {
-    #[topic]
-    pub reference: BytesN<32>,
-    pub payer: Address,
+    /// The payee's own address.
+    pub to: Option<Address>,
+    /// Milestones released so far, a bit each.
+    pub milestones: u32,
+    pub to_payee: i128,
+    pub to_payer: i128,
+    pub fee: i128,
+    /// Burned by this call.
     pub burned: i128,
+    /// Waits for rails, afterwards.
+    pub vault: i128,
+    /// Waits for the payee's account, afterwards.
+    pub due_payee: i128,
+    /// Waits for the payer's account, afterwards.
+    pub due_payer: i128,
+    /// Neither released nor given back, afterwards.
+    pub remaining: i128,
+    /// The dispute's deadline; zero if there was none.
+    pub until: u64,
 }
 
-/// The operator burned what a rail paid out; `vault` is left.
-#[contractevent(topics = ["escrow", "burned"], sparse = false)]
+/// A token was listed, a listing closed, or its fees sent to their recipient.
+#[contractevent(topics = ["escrow", "listed"], sparse = false)]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Burned {
+pub struct Listed {
+    pub listing: u32,
+    pub token: Address,
+    pub unit: i128,
+    pub fee_to: Address,
+    pub open: bool,
+    /// Sent to `fee_to` by this call.
+    pub swept: i128,
+}
+
+/// The house changed: pause, admin, code, or a proposal. What stands afterwards.
+#[contractevent(topics = ["escrow"], sparse = false)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Governed {
+    /// `paused`, `proposed`, `admin_changed`, `upgraded`.
     #[topic]
-    pub reference: BytesN<32>,
-    pub operator: Address,
-    pub amount: i128,
-    pub vault: i128,
+    pub verb: Symbol,
+    /// Who signed.
+    pub by: Address,
+    pub paused: bool,
+    pub candidate: Option<Address>,
+    pub code: Option<BytesN<32>>,
+    pub ready_at: u64,
 }

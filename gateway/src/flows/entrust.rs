@@ -64,7 +64,7 @@ async fn ask_chain(tx: &mut Tx, app: &App, terms: &Terms, wish: Wish) -> Result<
             };
             ("assign", ChainOp::Assign { key, payee: pseudonym(person), to })
         }
-        Wish::Release { to_payee, fee } => ("release", ChainOp::Release { key, to_payee, fee }),
+        Wish::Release { to_payee, fee } => ("release", ChainOp::Release { key, milestone: 0, to_payee, fee }),
         Wish::Burn(vault) => ("burn", ChainOp::Burn { key, amount: vault, vault_before: vault.minor() }),
         Wish::Cancel => ("cancel", ChainOp::Cancel { key }),
     };
@@ -168,7 +168,12 @@ pub async fn open_as(
     emit(tx, app, actor, (&format!("escrow/{reference}"), "escrow.created"), body).await?;
     step(tx, app, &reference, Step::named("escrow.created")).await?;
     let expiry = app.clock.now().timestamp() + LIFE_S;
-    let op = ChainOp::Create { key: reference.key(), amount: new.amount.amount, expiry };
+    let op = ChainOp::Create {
+        key: reference.key(),
+        amount: new.amount.amount,
+        expiry,
+        terms: Default::default(),
+    };
     chain_store::wish(tx, app, &reference, &format!("create:{reference}"), &op).await?;
     Ok(())
 }

@@ -159,7 +159,15 @@ fn about(effect: &Effect) -> (&'static str, Option<&[u8; 32]>, i64) {
         Effect::Funded { key, amount, .. } => ("funded", Some(key), *amount),
         Effect::Assigned { key, .. } => ("assigned", Some(key), 0),
         Effect::Released { key, to_payee, fee, .. } => ("released", Some(key), to_payee + fee),
-        Effect::Refunded { key, vault } => ("refunded", Some(key), *vault),
+        Effect::MilestoneReleased { key, to_payee, fee, .. } => {
+            ("milestone_released", Some(key), to_payee + fee)
+        }
+        Effect::Refunded { key, amount } => ("refunded", Some(key), *amount),
+        Effect::Disputed { key, .. } => ("disputed", Some(key), 0),
+        Effect::Resolved { key, to_payee, to_payer, .. } => ("resolved", Some(key), to_payee + to_payer),
+        Effect::PaidIn { key, amount } => ("paid_in", Some(key), *amount),
+        Effect::Claimed { key, .. } => ("claimed", Some(key), 0),
+        Effect::House { .. } => ("house", None, 0),
         Effect::Cancelled { key, burned } => ("cancelled", Some(key), *burned),
         Effect::Burned { key, amount, .. } => ("burned", Some(key), *amount),
         Effect::TokenMint { amount, .. } => ("token_mint", None, *amount),
@@ -175,12 +183,17 @@ fn about(effect: &Effect) -> (&'static str, Option<&[u8; 32]>, i64) {
 fn supply_change(effect: &Effect) -> i64 {
     match effect {
         Effect::Funded { amount, .. } => *amount,
-        Effect::Released { fee, .. } => -fee,
+        Effect::Released { fee, .. } | Effect::MilestoneReleased { fee, .. } => -fee,
         Effect::Cancelled { burned, .. } => -burned,
         Effect::Burned { amount, .. } => -amount,
         Effect::Created { .. }
         | Effect::Assigned { .. }
         | Effect::Refunded { .. }
+        | Effect::Disputed { .. }
+        | Effect::Resolved { .. }
+        | Effect::PaidIn { .. }
+        | Effect::Claimed { .. }
+        | Effect::House { .. }
         | Effect::TokenMint { .. }
         | Effect::TokenBurn { .. }
         | Effect::TokenTransfer { .. }
@@ -309,8 +322,8 @@ async fn follow(
             let next = EscrowEvent::Released { surrender, to_payee: *to_payee };
             ("chain.released", Some(transfer), None, Some(next))
         }
-        Effect::Refunded { vault, .. } => {
-            let money = money(&terms.book, *vault)?;
+        Effect::Refunded { amount, .. } => {
+            let money = money(&terms.book, *amount)?;
             let refunded = rules::refunded(intent, reference.clone(), terms.employer, money);
             let transfer = post(tx, app, refunded).await?;
             ("chain.refunded", Some(transfer), None, Some(EscrowEvent::Refunded(money.amount)))

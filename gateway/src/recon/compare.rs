@@ -181,5 +181,7 @@ pub(crate) fn state_word(state: EscrowState) -> &'static str {
         EscrowState::Released => "released",
         EscrowState::Refunded => "refunded",
         EscrowState::Cancelled => "cancelled",
+        EscrowState::Disputed => "disputed",
+        EscrowState::Resolved => "resolved",
     }
 }

@@ -253,7 +253,8 @@ async fn sides(app: &App, terms: &Terms, (state, held): (&State, i64), known: &K
 /// What an escrow holds for its parties: minted, and neither released, refunded nor burned.
 fn held_on_chain(escrow: &EscrowOnChain) -> i64 {
     match escrow.state {
-        EscrowState::Open | EscrowState::Funded => escrow.funded,
-        EscrowState::Released | EscrowState::Refunded | EscrowState::Cancelled => 0,
+        EscrowState::Open => escrow.funded,
+        EscrowState::Funded | EscrowState::Disputed => escrow.remaining(),
+        EscrowState::Released | EscrowState::Refunded | EscrowState::Cancelled | EscrowState::Resolved => 0,
     }
 }

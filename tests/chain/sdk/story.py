@@ -65,8 +65,16 @@ def read():
 
 AMOUNT = 5_000_037 * UNIT
 states = []
-call(escrow, delegate, "create", reference, scval.to_address(delegate.public_key), scval.to_address(token),
-     scval.to_int128(AMOUNT), scval.to_uint64(EXPIRY))
+terms = scval.to_struct({
+    "amounts": scval.to_vec([scval.to_int128(AMOUNT)]),
+    "default_to_payee": scval.to_int128(0),
+    "dispute_s": scval.to_uint32(14 * 86_400),
+    "expiry": scval.to_uint64(EXPIRY),
+    "fee_cap": scval.to_int128(0),
+    "release_at": scval.to_uint64(0),
+    "token": scval.to_address(token),
+})
+call(escrow, delegate, "create", reference, scval.to_address(delegate.public_key), terms)
 states.append(read())
 call(escrow, operator, "fund_deposit", reference, deposit, scval.to_int128(AMOUNT))
 states.append(read())

@@ -132,7 +132,7 @@ impl Observer {
     /// # Errors
     /// As [`Observer::latest_ledger`].
     pub async fn totals(&self) -> Result<(u32, Totals), ChainFault> {
-        let (ledger, value) = self.ask("totals", vec![]).await?;
+        let (ledger, value) = self.ask("totals", vec![0_u32.into()]).await?;
         Totals::read(&value, self.network.exponent)
             .map(|totals| (ledger, totals))
             .ok_or_else(|| odd("totals"))
@@ -245,12 +245,9 @@ fn data_key(contract: ScAddress, key: ScVal) -> Result<String, ChainFault> {
     encode(&LedgerKey::ContractData(LedgerKeyContractData { contract, key, durability }))
 }
 
-/// The contract keeps an escrow under `Escrow(reference)`.
+/// The contract keeps an escrow under its reference alone.
 fn escrow_key(network: &Network, key: &[u8; 32]) -> Result<String, ChainFault> {
-    let name = ScVal::Symbol(symbol("Escrow")?);
-    let key = ScVal::try_from(vec![name, bytes32(key)?]);
-    let key = key.map_err(|()| ChainFault::Encoding("an escrow's key".into()))?;
-    data_key(address(&network.contract)?, key)
+    data_key(address(&network.contract)?, bytes32(key)?)
 }
 
 fn instance_key(contract: &str) -> Result<String, ChainFault> {

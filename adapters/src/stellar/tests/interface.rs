@@ -24,8 +24,22 @@ fn fits(value: &ScVal, declared: &str) -> bool {
         "i128" => matches!(value, ScVal::I128(_)),
         "u64" => matches!(value, ScVal::U64(_)),
         "u32" => matches!(value, ScVal::U32(_)),
+        "Terms" => fits_struct(value, declared),
+        "Vec<i128>" => matches!(value, ScVal::Vec(Some(list)) if list.iter().all(|one| fits(one, "i128"))),
         other => panic!("type {other} is new to this test"),
     }
+}
+
+/// Every field there is, by name and type, and no other.
+fn fits_struct(value: &ScVal, declared: &str) -> bool {
+    let interface = interface();
+    let wanted = named(&interface, "structs", declared)["fields"].as_array().unwrap();
+    let ScVal::Map(Some(found)) = value else { return false };
+    let fits = |field: &Value| {
+        let found = super::super::wire::field(value, field["name"].as_str().unwrap());
+        found.is_some_and(|found| fits(found, field["type"].as_str().unwrap()))
+    };
+    found.len() == wanted.len() && wanted.iter().all(fits)
 }
 
 #[test]
@@ -54,7 +68,9 @@ fn every_error_of_the_interface_has_our_name_and_no_other() {
     assert_eq!(ours, theirs);
     for (_, op) in ops() {
         let done = ours.iter().filter(|(_, name)| op.looks_done(name)).count();
-        assert_eq!(done, 1, "{} is refused as done by one error", op.function());
+        // A milestone of several is refused by a name of its own.
+        let names = if op.function() == "release" { 2 } else { 1 };
+        assert_eq!(done, names, "{} is refused as done by so many errors", op.function());
     }
 }
 
@@ -64,23 +80,45 @@ fn every_event_of_the_interface_is_understood() {
     let network = network();
     for event in interface["events"].as_array().unwrap() {
         assert_eq!(event["format"], "map");
-        let topics: Vec<ScVal> = event["topics"].as_array().unwrap().iter().map(sample_topic).collect();
         let fields = event["fields"].as_array().unwrap();
         let pairs = fields
             .iter()
             .map(|field| (symbol(field["name"].as_str().unwrap()), sample(field["type"].as_str().unwrap())));
         let value = ScVal::Map(Some(stellar_xdr::ScMap::sorted_from_pairs(pairs).unwrap()));
-        let effect = meaning(&network, &network.contract, &topics, &value).unwrap();
-        assert!(!matches!(effect, Effect::Other { .. }), "{}", event["name"]);
+        let verbs: &[&str] = match event["name"].as_str().unwrap() {
+            "Changed" => CHANGED,
+            "Governed" => &["paused", "proposed", "accepted", "upgraded"],
+            _ => &[""],
+        };
+        for verb in verbs {
+            let topics = event["topics"].as_array().unwrap().iter().map(|topic| sample_topic(topic, verb));
+            let topics: Vec<ScVal> = topics.collect();
+            let effect = meaning(&network, &network.contract, &topics, &value).unwrap();
+            assert!(!matches!(effect, Effect::Other { .. }), "{} {verb}", event["name"]);
+        }
     }
 }
+
+/// As `contracts/README.md` lists them.
+const CHANGED: &[&str] = &[
+    "paid_in",
+    "released",
+    "auto_released",
+    "refunded",
+    "cancelled",
+    "disputed",
+    "resolved",
+    "claimed",
+    "burned",
+];
 
 fn symbol(text: &str) -> ScVal {
     ScVal::Symbol(super::super::wire::symbol(text).unwrap())
 }
 
-fn sample_topic(topic: &Value) -> ScVal {
+fn sample_topic(topic: &Value, verb: &str) -> ScVal {
     match topic.as_str().unwrap() {
+        "{verb: Symbol}" => symbol(verb),
         "{reference: BytesN<32>}" => sample("BytesN<32>"),
         word => symbol(word),
     }
@@ -89,8 +127,10 @@ fn sample_topic(topic: &Value) -> ScVal {
 fn sample(declared: &str) -> ScVal {
     match declared {
         "BytesN<32>" => super::super::wire::bytes32(&[5; 32]).unwrap(),
+        "Option<BytesN<32>>" => ScVal::Void,
+        "bool" => ScVal::Bool(true),
         "Address" | "Option<Address>" => {
-            ScVal::Address(super::super::wire::address(&key(4).address()).unwrap())
+            ScVal::Address(super::super::wire::address(&network().token).unwrap())
         }
         "i128" => 100_000_i128.into(),
         "u64" => 1_u64.into(),
@@ -106,19 +146,22 @@ fn the_escrow_and_the_sums_are_read_by_the_interfaces_fields() {
         let found = named(&interface, "structs", name)["fields"].as_array().unwrap();
         found.iter().map(|field| field["name"].as_str().unwrap().to_owned()).collect()
     };
-    let ours = "state payer payee to amount funded to_payee fee vault expiry";
+    let read = "state payer payee to amount funded to_payee fee vault expiry milestones due_payee release_at \
+                dispute_until";
+    let left = "listing amounts due_payer fee_cap default_to_payee dispute_s";
     let mut theirs = fields("EscrowView");
     theirs.sort();
-    let mut ours: Vec<_> = ours.split(' ').map(str::to_owned).collect();
+    let mut ours: Vec<_> = read.split(' ').chain(left.split(' ')).map(str::to_owned).collect();
     ours.sort();
     assert_eq!(theirs, ours);
     let mut totals = fields("Totals");
     totals.sort();
-    assert_eq!(totals, ["burned", "minted", "paid"]);
+    assert_eq!(totals, ["burned", "came", "fees", "paid"]);
     let phases = named(&interface, "enums", "Phase")["cases"].as_array().unwrap();
     let phases: Vec<_> = phases
         .iter()
         .map(|case| (case["number"].as_u64().unwrap(), case["name"].as_str().unwrap()))
         .collect();
-    assert_eq!(phases, [(0, "Open"), (1, "Funded"), (2, "Released"), (3, "Refunded"), (4, "Cancelled")]);
+    let first = [(0, "Open"), (1, "Funded"), (2, "Released"), (3, "Refunded"), (4, "Cancelled")];
+    assert_eq!(phases, [&first[..], &[(5, "Disputed"), (6, "Resolved")]].concat());
 }

@@ -49,13 +49,17 @@ fn ops() -> Vec<(&'static str, ChainOp)> {
     let (create, part) = (amount(5_000_000), amount(2_500_050));
     let burn = ChainOp::Burn { key, amount: amount(4_900_000), vault_before: 4_900_000 };
     vec![
-        ("create", ChainOp::Create { key, amount: create, expiry: 1_800_000_000 }),
+        ("create", ChainOp::Create { key, amount: create, expiry: 1_800_000_000, terms: Default::default() }),
         ("fund_deposit", ChainOp::Fund { key, deposit_id: [9; 32], amount: part }),
         ("assign", ChainOp::Assign { key, payee, to: None }),
         ("assign_to", ChainOp::Assign { key, payee, to }),
-        ("release", ChainOp::Release { key, to_payee: 4_900_000, fee: 100_000 }),
+        ("release", ChainOp::Release { key, milestone: 0, to_payee: 4_900_000, fee: 100_000 }),
         ("burn", burn),
         ("cancel", ChainOp::Cancel { key }),
         ("refund", ChainOp::Refund { key }),
+        ("auto_release", ChainOp::AutoRelease { key }),
+        ("dispute", ChainOp::Dispute { key, by: self::key(1).address() }),
+        ("resolve", ChainOp::Resolve { key, to_payee: 1_000_000 }),
+        ("resolve_timeout", ChainOp::ResolveTimeout { key }),
     ]
 }

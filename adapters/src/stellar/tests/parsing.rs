@@ -190,18 +190,32 @@ fn an_escrow_and_the_sums_are_read() {
         fee: 100_000,
         vault: 4_900_000,
         expiry: 1_800_000_000,
+        milestones: 1,
+        due_payee: 0,
+        release_at: 0,
+        dispute_until: 0,
     };
     assert_eq!(escrow, wanted);
     assert!(EscrowOnChain::read(&view, 7).is_some());
     assert!(EscrowOnChain::read(&stellar_xdr::ScVal::Void, 2).is_none());
 
     let key = [1; 32];
-    assert!(escrow.shows(&ChainOp::Create { key, amount: amount(5_000_000), expiry: 1_800_000_000 }));
-    assert!(!escrow.shows(&ChainOp::Create { key, amount: amount(5_000_001), expiry: 1_800_000_000 }));
+    assert!(escrow.shows(&ChainOp::Create {
+        key,
+        amount: amount(5_000_000),
+        expiry: 1_800_000_000,
+        terms: Default::default()
+    }));
+    assert!(!escrow.shows(&ChainOp::Create {
+        key,
+        amount: amount(5_000_001),
+        expiry: 1_800_000_000,
+        terms: Default::default()
+    }));
     assert!(escrow.shows(&ChainOp::Assign { key, payee: [5; 32], to: None }));
     assert!(!escrow.shows(&ChainOp::Assign { key, payee: [6; 32], to: None }));
-    assert!(escrow.shows(&ChainOp::Release { key, to_payee: 4_900_000, fee: 100_000 }));
-    assert!(!escrow.shows(&ChainOp::Release { key, to_payee: 5_000_000, fee: 0 }));
+    assert!(escrow.shows(&ChainOp::Release { key, milestone: 0, to_payee: 4_900_000, fee: 100_000 }));
+    assert!(!escrow.shows(&ChainOp::Release { key, milestone: 0, to_payee: 5_000_000, fee: 0 }));
     assert!(!escrow.shows(&ChainOp::Burn { key, amount: amount(4_900_000), vault_before: 4_900_000 }));
     assert!(!escrow.shows(&ChainOp::Cancel { key }) && !escrow.shows(&ChainOp::Refund { key }));
     let burned = EscrowOnChain { vault: 0, ..escrow };

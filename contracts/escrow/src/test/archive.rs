@@ -7,9 +7,9 @@ use soroban_sdk::testutils::storage::{Instance as _, Persistent as _};
 use soroban_sdk::xdr::ToXdr as _;
 use soroban_sdk::{BytesN, Val};
 
+use super::matrix::TABLE;
 use super::world::{AMOUNT, Code, DAY, EXPIRY, FEE, START, Stage, TO_PAYEE, UNIT, World, outcome};
-use crate::storage::Key;
-use crate::{Error, Phase};
+use crate::{Error, Phase, Terms};
 
 const LEDGERS_A_DAY: u32 = 17_280;
 /// The public network's limits on entries, with the test network's short first life.
@@ -33,13 +33,13 @@ fn wait(world: &World, days: u32) {
 }
 
 fn create(world: &World, expiry: u64) {
-    world.client().create(&world.reference, &world.delegate, &world.token, &AMOUNT, &expiry);
+    world.create(&world.delegate, &Terms { expiry, ..world.terms() });
 }
 
 /// How many days the escrow's entry has left.
 fn days_left(world: &World) -> u32 {
-    let key = Key::Escrow(world.reference.clone());
-    world.env.as_contract(&world.contract, || world.env.storage().persistent().get_ttl(&key)) / LEDGERS_A_DAY
+    let key = &world.reference;
+    world.env.as_contract(&world.contract, || world.env.storage().persistent().get_ttl(key)) / LEDGERS_A_DAY
 }
 
 fn instance_days_left(world: &World) -> u32 {
@@ -115,10 +115,11 @@ fn an_archived_reference_and_an_archived_deposit_are_still_taken() {
     client.cancel(&world.reference);
     wait(&world, 400);
     let expiry = START + 430 * DAY;
-    let again = client.try_create(&world.reference, &world.delegate, &world.token, &AMOUNT, &expiry);
+    let terms = Terms { expiry, ..world.terms() };
+    let again = client.try_create(&world.reference, &world.delegate, &terms);
     assert_eq!(outcome(again), Err(Error::AlreadyExists));
     let other = world.bytes("other escrow");
-    client.create(&other, &world.delegate, &world.token, &AMOUNT, &expiry);
+    client.create(&other, &world.delegate, &terms);
     let again = client.try_fund_deposit(&other, &world.bytes("first"), &UNIT);
     assert_eq!(outcome(again), Err(Error::DepositUsed));
 }
@@ -142,26 +143,35 @@ fn an_archived_escrow_still_pays() {
 fn an_entry_has_one_size_from_birth() {
     let size = |stage| {
         let world = World::at(Code::Native, stage);
-        let key = Key::Escrow(world.reference.clone());
+        let key = &world.reference;
         let value: Val =
-            world.env.as_contract(&world.contract, || world.env.storage().persistent().get(&key)).unwrap();
+            world.env.as_contract(&world.contract, || world.env.storage().persistent().get(key)).unwrap();
         value.to_xdr(&world.env).len()
     };
     let born = size(Stage::Open);
-    for stage in [Stage::OpenInPart, Stage::FundedMobile, Stage::FundedAccount, Stage::ReleasedAccount] {
-        assert_eq!(size(stage), born, "{stage:?}");
-    }
-    for stage in [Stage::ReleasedMobile, Stage::ReleasedMobilePaid, Stage::Refunded, Stage::CancelledInPart] {
-        assert_eq!(size(stage), born, "{stage:?}");
+    for (stage, _) in TABLE {
+        match stage {
+            Stage::Absent => {}
+            Stage::FundedInTwo | Stage::FirstReleased => {
+                assert_eq!(size(stage), born + 12, "a milestone takes 12 bytes");
+            }
+            // An account's address is four bytes longer than a contract's.
+            Stage::OwnDue => assert_eq!(size(stage), born + 4),
+            _ => assert_eq!(size(stage), born, "{stage:?}"),
+        }
     }
 }
 
 /// A contract's storage holds what `storage` says and nothing else: an entry an escrow, an entry a deposit.
 #[test]
 fn one_entry_an_escrow_and_one_a_deposit() {
-    let world = World::at(Code::Native, Stage::ReleasedMobilePaid);
+    let world = World::at(Code::Native, Stage::RefundedPaid);
     let entries = world.env.as_contract(&world.contract, || world.env.storage().persistent().all());
-    assert_eq!(entries.len(), 4, "the escrow, two deposits, and the contract's instance itself");
+    assert_eq!(
+        entries.len(),
+        5,
+        "the escrow, two deposits, and what two accounts hold of tokens: {entries:?}"
+    );
     let deposit: Option<BytesN<32>> = world.client().deposit(&world.bytes("second"));
     assert_eq!(deposit, Some(world.reference.clone()));
 }

@@ -1,11 +1,12 @@
 //! What the contract promises, proved against the real host and the real token contract.
 
 mod archive;
-mod events;
-mod golden;
+//mod events;
+//mod house;
 mod matrix;
-mod property;
+mod proof;
 mod refusals;
 mod signatures;
+mod story;
 mod words;
-mod world;
+pub(crate) mod world;

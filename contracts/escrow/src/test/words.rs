@@ -8,12 +8,14 @@ use std::vec::Vec;
 use std::{format, fs};
 
 use serde_json::Value;
-use soroban_sdk::xdr::{Limits, ReadXdr as _, ScSpecEntry};
+use soroban_sdk::xdr::{Limits, ReadXdr as _, ScSpecEntry, ScSpecEventParamLocationV0};
 
-use super::world::{Code, Stage, World};
-use crate::{Assigned, Burned, Cancelled, Created, Error, EscrowContract, Funded, Refunded, Released};
+use super::matrix::{CALLS, TABLE};
+use super::signatures::signers;
+use super::world::{Code, World};
+use crate::{Assigned, Changed, Created, Error, EscrowContract, Funded, Governed, Listed};
 
-fn read(path: &str) -> String {
+pub(super) fn read(path: &str) -> String {
     fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
@@ -53,7 +55,11 @@ fn spelled(spec: &[u8]) -> String {
         }
         ScSpecEntry::EventV0(e) => (
             e.name.to_utf8_string_lossy(),
-            e.params.iter().skip(1).map(|p| p.name.to_utf8_string_lossy()).collect(),
+            e.params
+                .iter()
+                .filter(|p| p.location == ScSpecEventParamLocationV0::Data)
+                .map(|p| p.name.to_utf8_string_lossy())
+                .collect(),
         ),
         other => panic!("neither a function nor an event: {other:?}"),
     };
@@ -66,16 +72,31 @@ fn the_interface_has_the_functions_of_the_code() {
         spelled(&EscrowContract::spec_xdr___constructor()),
         spelled(&EscrowContract::spec_xdr_create()),
         spelled(&EscrowContract::spec_xdr_fund_deposit()),
+        spelled(&EscrowContract::spec_xdr_fund()),
         spelled(&EscrowContract::spec_xdr_assign()),
         spelled(&EscrowContract::spec_xdr_release()),
+        spelled(&EscrowContract::spec_xdr_auto_release()),
         spelled(&EscrowContract::spec_xdr_refund()),
         spelled(&EscrowContract::spec_xdr_cancel()),
+        spelled(&EscrowContract::spec_xdr_dispute()),
+        spelled(&EscrowContract::spec_xdr_resolve()),
+        spelled(&EscrowContract::spec_xdr_resolve_timeout()),
+        spelled(&EscrowContract::spec_xdr_claim()),
         spelled(&EscrowContract::spec_xdr_burn()),
         spelled(&EscrowContract::spec_xdr_get()),
         spelled(&EscrowContract::spec_xdr_deposit()),
+        spelled(&EscrowContract::spec_xdr_version()),
+        spelled(&EscrowContract::spec_xdr_list()),
+        spelled(&EscrowContract::spec_xdr_unlist()),
+        spelled(&EscrowContract::spec_xdr_pause()),
+        spelled(&EscrowContract::spec_xdr_propose_admin()),
+        spelled(&EscrowContract::spec_xdr_accept_admin()),
+        spelled(&EscrowContract::spec_xdr_propose_upgrade()),
+        spelled(&EscrowContract::spec_xdr_upgrade()),
+        spelled(&EscrowContract::spec_xdr_sweep()),
+        spelled(&EscrowContract::spec_xdr_listing()),
         spelled(&EscrowContract::spec_xdr_totals()),
         spelled(&EscrowContract::spec_xdr_config()),
-        spelled(&EscrowContract::spec_xdr_version()),
     ];
     assert_eq!(signatures("functions", "inputs"), BTreeSet::from(code));
 }
@@ -86,10 +107,9 @@ fn the_interface_has_the_events_of_the_code() {
         spelled(&Created::spec_xdr()),
         spelled(&Funded::spec_xdr()),
         spelled(&Assigned::spec_xdr()),
-        spelled(&Released::spec_xdr()),
-        spelled(&Refunded::spec_xdr()),
-        spelled(&Cancelled::spec_xdr()),
-        spelled(&Burned::spec_xdr()),
+        spelled(&Changed::spec_xdr()),
+        spelled(&Listed::spec_xdr()),
+        spelled(&Governed::spec_xdr()),
     ];
     assert_eq!(signatures("events", "fields"), BTreeSet::from(code));
 }
@@ -106,11 +126,11 @@ fn the_interface_has_the_errors_of_the_code() {
 }
 
 /// The rows of the README's table under `heading`, as lists of cells.
-fn table(heading: &str) -> Vec<Vec<String>> {
+pub(super) fn table(heading: &str) -> Vec<Vec<String>> {
     let readme = read("../README.md");
     let section = readme.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
-    rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_string()).collect()).collect()
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_string()).collect()).collect()
 }
 
 #[test]
@@ -128,6 +148,45 @@ fn the_readme_lists_the_functions() {
     let rows: BTreeSet<_> =
         table("Calls").into_iter().map(|row| row[0].trim_matches('`').to_string()).collect();
     assert_eq!(rows, signatures("functions", "inputs"));
+}
+
+/// The arrows are those of the matrix, in which each cell was tried.
+#[test]
+fn the_readme_draws_every_arrow() {
+    let rows: BTreeSet<_> = table("States").into_iter().map(|row| row.join(" | ")).collect();
+    let mut code = BTreeSet::new();
+    for (stage, row) in TABLE {
+        let world = World::at(Code::Native, stage);
+        let from = world.client().get(&world.reference);
+        let from = from.map_or("–".to_string(), |escrow| format!("{:?}", escrow.state));
+        for ((_, name), cell) in CALLS.into_iter().zip(row) {
+            code.extend(cell.map(|to| format!("{from} | `{name}` | {to:?}")));
+        }
+    }
+    assert_eq!(rows, code, "\n{code:#?}");
+    let readme = read("../README.md");
+    let picture = readme.split("```").nth(1).unwrap();
+    for name in rows.iter().map(|row| row.split('`').nth(1).unwrap()) {
+        let told = ["assign", "burn", "claim"].contains(&name) || picture.contains(name);
+        assert!(told, "the picture lacks {name}");
+    }
+}
+
+/// Who signs what is as the tests of signatures have it.
+#[test]
+fn the_readme_says_who_signs() {
+    let signed = signers();
+    for row in table("Calls") {
+        let name = row[0].trim_matches('`').split('(').next().unwrap();
+        let told: BTreeSet<_> =
+            row[1].split(", ").filter(|word| !word.is_empty()).map(str::to_string).collect();
+        let code =
+            signed.iter().filter(|(call, _)| *call == name).map(|(_, role)| role.to_string()).collect();
+        assert!(
+            name == "__constructor" || told == code,
+            "{name}: {told:?} in the README, {code:?} in the code"
+        );
+    }
 }
 
 #[test]
@@ -148,30 +207,4 @@ fn the_readme_names_the_hash_and_the_size() {
         readme.contains(&format!("{size} bytes")),
         "contracts/README.md does not name the size, {size} bytes"
     );
-}
-
-/// What the network charges for, as the host of the tests counts it for the committed Wasm.
-#[test]
-fn the_readme_states_the_cost() {
-    let calls = [
-        ("create", Stage::Open),
-        ("fund_deposit, a part", Stage::OpenInPart),
-        ("fund_deposit, the rest", Stage::Funded),
-        ("assign", Stage::FundedMobile),
-        ("release to the vault, with a fee", Stage::ReleasedMobile),
-        ("release to an address, with a fee", Stage::ReleasedAccount),
-        ("refund", Stage::Refunded),
-        ("burn", Stage::ReleasedMobilePaid),
-        ("cancel, funded in part", Stage::CancelledInPart),
-    ];
-    let measured = calls.map(|(call, stage)| {
-        let world = World::at(Code::Wasm, stage);
-        let used = world.env.cost_estimate().resources();
-        let (count, written) = (used.instructions, used.write_bytes);
-        let cells =
-            [count, used.write_entries.into(), written.into(), used.contract_events_size_bytes.into()];
-        format!("{call} | {}", cells.map(|cell| cell.to_string()).join(" | "))
-    });
-    let rows: Vec<_> = table("Cost").into_iter().map(|row| row.join(" | ")).collect();
-    assert_eq!(rows, measured, "\n{}", measured.join("\n"));
 }

@@ -10,13 +10,18 @@ const OPERATOR: u8 = 12;
 const DELEGATE: u8 = 13;
 
 fn create(escrow: &ContractId, sac: &ContractId, reference: u8) -> OperationBody {
-    let args = vec![
-        bytes32(reference),
-        party(DELEGATE).scval(),
-        contract_scval(sac),
-        i128_of(500_000),
-        ScVal::U64(START + 90 * 86_400),
+    let symbol = |text: &str| ScVal::Symbol(text.try_into().unwrap());
+    let terms = [
+        ("amounts", ScVal::Vec(Some(ScVec(vec![i128_of(500_000)].try_into().unwrap())))),
+        ("default_to_payee", i128_of(0)),
+        ("dispute_s", ScVal::U32(86_400)),
+        ("expiry", ScVal::U64(START + 90 * 86_400)),
+        ("fee_cap", i128_of(0)),
+        ("release_at", ScVal::U64(0)),
+        ("token", contract_scval(sac)),
     ];
+    let terms = ScMap::sorted_from_pairs(terms.map(|(name, value)| (symbol(name), value)).into_iter());
+    let args = vec![bytes32(reference), party(DELEGATE).scval(), ScVal::Map(Some(terms.unwrap()))];
     invoke(escrow, "create", args)
 }
 

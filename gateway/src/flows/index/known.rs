@@ -44,12 +44,24 @@ impl Known {
             Effect::Assigned { .. } => self.assigned = true,
             Effect::Released { to_payee, fee, to, .. } => {
                 self.state = Some(EscrowState::Released);
-                (self.to_payee, self.fee) = (*to_payee, *fee);
-                self.vault = if to.is_none() { *to_payee } else { 0 };
+                self.to_payee += to_payee;
+                self.fee += fee;
+                self.vault += if to.is_none() { *to_payee } else { 0 };
             }
-            Effect::Refunded { vault, .. } => {
+            Effect::MilestoneReleased { to_payee, fee, to, .. } => {
+                self.to_payee += to_payee;
+                self.fee += fee;
+                self.vault += if to.is_none() { *to_payee } else { 0 };
+            }
+            Effect::Refunded { amount, .. } => {
                 self.state = Some(EscrowState::Refunded);
-                self.vault = *vault;
+                self.vault += amount;
+            }
+            Effect::Disputed { .. } => self.state = Some(EscrowState::Disputed),
+            Effect::Resolved { to_payee, to_payer, to, .. } => {
+                self.state = Some(EscrowState::Resolved);
+                self.to_payee += to_payee;
+                self.vault += to_payer + if to.is_none() { *to_payee } else { 0 };
             }
             Effect::Cancelled { .. } => self.state = Some(EscrowState::Cancelled),
             Effect::Burned { vault, .. } => self.vault = *vault,
@@ -57,6 +69,9 @@ impl Known {
             | Effect::TokenBurn { .. }
             | Effect::TokenTransfer { .. }
             | Effect::Anchored { .. }
+            | Effect::PaidIn { .. }
+            | Effect::Claimed { .. }
+            | Effect::House { .. }
             | Effect::Other { .. } => {}
         }
         self
@@ -77,8 +92,16 @@ impl Known {
     /// What it holds for its parties: minted, and neither released, refunded nor burned.
     pub fn held(&self) -> i64 {
         match self.state {
-            Some(EscrowState::Open | EscrowState::Funded) => self.funded,
-            None | Some(EscrowState::Released | EscrowState::Refunded | EscrowState::Cancelled) => 0,
+            Some(EscrowState::Open | EscrowState::Funded | EscrowState::Disputed) => {
+                self.funded - self.to_payee - self.fee
+            }
+            None
+            | Some(
+                EscrowState::Released
+                | EscrowState::Refunded
+                | EscrowState::Cancelled
+                | EscrowState::Resolved,
+            ) => 0,
         }
     }
 
@@ -103,11 +126,25 @@ impl Known {
                 EscrowState::Open | EscrowState::Funded => {}
                 EscrowState::Released => missed.push(Effect::Released {
                     key,
-                    to_payee: shown.to_payee,
-                    fee: shown.fee,
+                    to_payee: shown.to_payee - self.to_payee,
+                    fee: shown.fee - self.fee,
                     to: shown.to.clone(),
                 }),
-                EscrowState::Refunded => missed.push(Effect::Refunded { key, vault: shown.funded }),
+                EscrowState::Refunded => {
+                    let amount = shown.funded - shown.to_payee - shown.fee;
+                    missed.push(Effect::Refunded { key, amount });
+                }
+                EscrowState::Disputed => missed.push(self.disputed(key, shown)),
+                // Who decided is not in the entry: `None` stands for a deadline as well.
+                EscrowState::Resolved => {
+                    if self.state != Some(EscrowState::Disputed) {
+                        missed.push(self.disputed(key, shown));
+                    }
+                    let (by, to) = (None, shown.to.clone());
+                    let to_payee = shown.to_payee - self.to_payee;
+                    let to_payer = shown.funded - shown.to_payee - shown.fee;
+                    missed.push(Effect::Resolved { key, by, to_payee, to_payer, to });
+                }
                 EscrowState::Cancelled => missed.push(Effect::Cancelled { key, burned: shown.funded }),
             }
         }
@@ -116,6 +153,11 @@ impl Known {
             missed.push(Effect::Burned { key, amount: vault - shown.vault, vault: shown.vault });
         }
         missed
+    }
+
+    /// A dispute that was not told; who asked for it is not in the entry.
+    fn disputed(&self, key: [u8; 32], shown: &EscrowOnChain) -> Effect {
+        Effect::Disputed { key, by: String::new(), until: shown.dispute_until }
     }
 }
 
@@ -138,6 +180,10 @@ mod tests {
             fee: if released { 100 } else { 0 },
             vault,
             expiry: 9,
+            milestones: u32::from(released),
+            due_payee: 0,
+            release_at: 0,
+            dispute_until: 0,
         }
     }
 
@@ -171,7 +217,7 @@ mod tests {
         let known = Known::of(&story()[..4]);
         let missed = known.missed(KEY, &shown(EscrowState::Refunded, 0), &[]);
         let wanted = [
-            Effect::Refunded { key: KEY, vault: 1_000 },
+            Effect::Refunded { key: KEY, amount: 1_000 },
             Effect::Burned { key: KEY, amount: 1_000, vault: 0 },
         ];
         assert_eq!(missed, wanted);
