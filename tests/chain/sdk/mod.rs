@@ -42,7 +42,7 @@ async fn the_official_sdk_reads_the_same_escrow_and_cannot_release_it_as_a_stran
 }
 
 /// Lets a script raise and play everything on a network of its own, and looks at what it left behind.
-async fn told_by(script: &'static str) -> Value {
+async fn told_by(script: &'static str) {
     let net = amana_localnet::start(Options::new(Arc::new(|| LONG_AGO))).await.unwrap();
     let url = net.url();
     let wasm = concat!(env!("CARGO_MANIFEST_DIR"), "/../contracts/escrow/escrow.wasm");
@@ -65,42 +65,51 @@ async fn told_by(script: &'static str) -> Value {
     let escrow = stellar.escrow(&[1; 32]).await.unwrap().unwrap();
     assert_eq!((escrow.state, escrow.amount, escrow.vault), (EscrowState::Released, 5_000_037, 5_000_037));
     assert_eq!(stellar.totals().await.unwrap().supply(), 5_000_037);
+    let own = stellar.escrow(&[4; 32]).await.unwrap().unwrap();
+    assert_eq!((own.state, own.amount, own.to_payee), (EscrowState::Resolved, 90_000, 30_000));
     let numbers: Vec<Vec<i64>> = said["states"].as_array().unwrap().iter().map(numbers).collect();
-    let all = 5_000_037 * 100_000;
-    let expiry = escrow.expiry;
-    assert_eq!(numbers, [[0, all, 0, 0, expiry], [1, all, all, 0, expiry], [2, all, all, all, expiry]]);
+    let (all, first) = (5_000_037 * 100_000, 3_000_037 * 100_000);
+    let (price, share) = (900 * 10_000_000, 300 * 10_000_000);
+    let wanted = [
+        [1, all, all, 0, 0],
+        [1, all, all, first, first],
+        [2, all, all, all, all],
+        [5, price, price, 0, 0],
+        [6, price, price, share, 0],
+    ];
+    assert_eq!(numbers, wanted);
+    assert_eq!(said["got"], share, "what the arbiter gave came to the employee's account");
+    assert_eq!(said["refused"], error("IsReleased"));
 
     let theirs: Vec<&Value> = said["events"].as_array().unwrap().iter().collect();
     let verbs: Vec<&str> = theirs.iter().map(|event| event[1].as_str().unwrap()).collect();
-    assert_eq!(verbs, ["set_admin", "created", "mint", "funded", "assigned", "released"]);
+    let by_deposit = ["set_admin", "created", "mint", "funded", "assigned", "released", "released"];
+    let by_lumens = ["listed", "created", "paid_in", "assigned", "disputed", "resolved"];
+    assert_eq!(verbs, [&by_deposit[..], &by_lumens].concat());
     let (ours, _) = hear(&stellar, 1).await;
     let ours: Vec<&str> = ours.iter().map(|event| event.tx_hash.as_str()).collect();
     assert_eq!(theirs.iter().map(|event| event[0].as_str().unwrap()).collect::<Vec<_>>(), ours);
     net.shutdown().await.unwrap();
-    said
 }
 
 fn numbers(state: &Value) -> Vec<i64> {
-    ["state", "amount", "funded", "vault", "expiry"].map(|name| state[name].as_i64().unwrap()).to_vec()
+    ["state", "amount", "funded", "to_payee", "vault"].map(|name| state[name].as_i64().unwrap()).to_vec()
 }
 
-/// The number of an error of the contract.
+/// Number of an error of the contract.
 fn error(name: &str) -> i64 {
     let interface = include_str!("../../../contracts/escrow/interface.json");
     let interface: Value = serde_json::from_str(interface).unwrap();
     let errors = interface["errors"].as_array().unwrap();
-    let found = errors.iter().find(|error| error["name"] == name).unwrap();
-    found["number"].as_i64().unwrap()
+    errors.iter().find(|error| error["name"] == name).unwrap()["number"].as_i64().unwrap()
 }
 
 #[tokio::test]
-async fn the_official_python_sdk_raises_everything_and_plays_an_escrow() {
-    let said = told_by("sdk/story.py").await;
-    assert_eq!(said["refused"], error("IsReleased"));
+async fn the_official_python_sdk_raises_everything_and_plays_two_escrows() {
+    told_by("sdk/story.py").await;
 }
 
 #[tokio::test]
-async fn the_official_javascript_sdk_raises_everything_and_plays_an_escrow() {
-    let said = told_by("sdk/story.cjs").await;
-    assert_eq!(said["refused"], error("IsReleased"));
+async fn the_official_javascript_sdk_raises_everything_and_plays_two_escrows() {
+    told_by("sdk/story.cjs").await;
 }

@@ -1,4 +1,5 @@
-// Raises the token and the contract with the official SDK, unchanged, and plays an escrow from end to end.
+// Raises the token and the contract with the official SDK, unchanged, and plays two escrows from end to
+// end: one funded by a deposit and released, one funded with the payer's own lumens, disputed and resolved.
 //
 //     node story.cjs RPC_URL PASSPHRASE WASM_FILE
 //
@@ -14,7 +15,7 @@ const {
 const [rpcUrl, networkPassphrase, wasm] = process.argv.slice(2);
 const server = new rpc.Server(rpcUrl, { allowHttp: true });
 const UNIT = 100_000n;
-const AMOUNT = 5_000_037n * UNIT;
+const DAY = 86_400;
 const bytes32 = (fill) => Buffer.alloc(32, fill);
 
 async function funded() {
@@ -47,10 +48,10 @@ async function main() {
     assert.strictEqual((await server.getHealth()).status, 'healthy');
     assert.strictEqual((await server.getNetwork()).passphrase, networkPassphrase);
     const begin = await server.getLatestLedger();
-    const expiry = BigInt(begin.closeTime) + 30n * 86_400n;
+    const now = Number(begin.closeTime);
     const people = [];
-    for (let n = 0; n < 6; n += 1) people.push(await funded());
-    const [issuer, admin, operator, delegate, arbiter, stranger] = people;
+    for (let n = 0; n < 8; n += 1) people.push(await funded());
+    const [issuer, admin, operator, delegate, arbiter, stranger, employer, employee] = people;
 
     // The token: an asset of the issuer and its contract. Only the escrow contract will mint it.
     const asset = new Asset('KES', issuer.publicKey());
@@ -76,42 +77,68 @@ async function main() {
 
     // The contract's own words, read from its code on chain.
     const client = (who) => Client.from({ ...as(who), contractId });
-    const [byDelegate, byOperator, byStranger] =
-        [await client(delegate), await client(operator), await client(stranger)];
-    const reference = bytes32(1);
-    const read = async () => {
-        const view = (await byStranger.get({ reference })).result;
-        const named = ['state', 'amount', 'funded', 'vault', 'expiry'];
-        return Object.fromEntries(named.map((name) => [name, Number(view[name])]));
-    };
+    const named = { admin, operator, delegate, arbiter, stranger, employer, employee };
+    const by = {};
+    for (const [name, who] of Object.entries(named)) by[name] = await client(who);
     const send = async (call) => (await (await call).signAndSend()).result.unwrap();
-
-    const states = [];
-    const terms = {
-        token, amounts: [AMOUNT], fee_cap: 0n, expiry, release_at: 0n, dispute_s: 14 * 86_400,
-        default_to_payee: 0n,
+    const read = async (reference) => {
+        const view = (await by.stranger.get({ reference })).result;
+        const names = ['state', 'amount', 'funded', 'to_payee', 'vault'];
+        return Object.fromEntries(names.map((name) => [name, Number(view[name])]));
     };
-    await send(byDelegate.create({ reference, payer: delegate.publicKey(), terms }));
-    states.push(await read());
-    await send(byOperator.fund_deposit({ reference, deposit_id: bytes32(2), amount: AMOUNT }));
-    states.push(await read());
-    await send(byDelegate.assign({ reference, payee: bytes32(3), to: undefined }));
+    // What a payer agrees to: half for each if nobody decides a dispute within a week.
+    const terms = (asset, amounts) => ({
+        amounts,
+        default_to_payee: (amounts.reduce((sum, one) => sum + one) / (2n * UNIT)) * UNIT,
+        dispute_s: 7 * DAY,
+        expiry: BigInt(now + 30 * DAY),
+        fee_cap: 0n,
+        release_at: 0n,
+        token: asset,
+    });
+    const states = [];
 
-    // The release is signed by the delegate, and sent and paid for by a stranger.
-    const part = { reference, milestone: 0, to_payee: AMOUNT, fee: 0n };
-    const release = await byStranger.release(part);
+    // An escrow of two milestones that a deposit pays for. The employee has a phone and no account.
+    let reference = bytes32(1);
+    const parts = [3_000_037n * UNIT, 2_000_000n * UNIT];
+    await send(by.delegate.create({ reference, payer: delegate.publicKey(), terms: terms(token, parts) }));
+    const deposit = { reference, deposit_id: bytes32(2), amount: parts[0] + parts[1] };
+    await send(by.operator.fund_deposit(deposit));
+    await send(by.delegate.assign({ reference, payee: bytes32(3), to: undefined }));
+    states.push(await read(reference));
+
+    // The first release is signed by the delegate, and sent and paid for by a stranger.
+    const release = await by.stranger.release({ reference, milestone: 0, to_payee: parts[0], fee: 0n });
     assert.deepStrictEqual(release.needsNonInvokerSigningBy(), [delegate.publicKey()]);
     const { signAuthEntry } = basicNodeSigner(delegate, networkPassphrase);
     await release.signAuthEntries({ address: delegate.publicKey(), signAuthEntry });
     // Checking a signature costs more than recording that one is needed.
     await release.simulate();
     (await release.signAndSend()).result.unwrap();
-    states.push(await read());
-
-    const again = await byDelegate.release(part);
-    assert(again.result.isErr());
+    states.push(await read(reference));
+    const second = { reference, milestone: 1, to_payee: parts[1], fee: 0n };
+    await send(by.delegate.release(second));
+    states.push(await read(reference));
+    const again = await by.delegate.release(second);
     // The code on chain names its errors and does not describe them: that would be rent.
     const refused = Number(/Error\(Contract, #(\d+)\)/.exec(again.simulation.error)[1]);
+
+    // An escrow that the employer pays for with lumens: disputed by the employee, resolved by the arbiter.
+    const native = Asset.native();
+    await submit(admin, Operation.createStellarAssetContract({ asset: native }));
+    const lumens = native.contractId(networkPassphrase);
+    await send(by.admin.list({ token: lumens, unit: UNIT, fee_to: operator.publicKey() }));
+    reference = bytes32(4);
+    const [price, share] = [900n * 10_000_000n, 300n * 10_000_000n];
+    await send(by.employer.create({ reference, payer: employer.publicKey(), terms: terms(lumens, [price]) }));
+    await send(by.employer.fund({ reference, amount: price }));
+    await send(by.employer.assign({ reference, payee: bytes32(5), to: employee.publicKey() }));
+    await send(by.employee.dispute({ reference, by: employee.publicKey() }));
+    states.push(await read(reference));
+    const balance = async () => (await server.getAccountEntry(employee.publicKey())).balance().toBigInt();
+    const before = await balance();
+    await send(by.arbiter.resolve({ reference, to_payee: share }));
+    states.push(await read(reference));
 
     const filters = [{ type: 'contract', contractIds: [contractId, token] }];
     let page = await server.getEvents({ startLedger: begin.sequence, filters, limit: 3 });
@@ -126,6 +153,7 @@ async function main() {
         code: wasmHash,
         states,
         refused,
+        got: Number((await balance()) - before),
         events: events.map((event) => [event.txHash, verb(event)]),
     }));
 }

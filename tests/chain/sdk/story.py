@@ -1,4 +1,5 @@
-"""Raises the token and the contract with the official SDK, unchanged, and plays an escrow from end to end.
+"""Raises the token and the contract with the official SDK, unchanged, and plays two escrows from end to end:
+one funded by a deposit and released, one funded with the payer's own lumens, disputed and resolved.
 
     python story.py RPC_URL PASSPHRASE WASM_FILE
 
@@ -29,10 +30,15 @@ def funded():
     return somebody
 
 
-issuer, admin, operator, delegate, arbiter, stranger = (funded() for _ in range(6))
+issuer, admin, operator, delegate, arbiter, stranger, employer, employee = (funded() for _ in range(8))
 UNIT = 100_000
-EXPIRY = server.get_latest_ledger().close_time + 30 * 86_400
-reference, deposit = (scval.to_bytes(bytes([n]) * 32) for n in (1, 2))
+NOW = server.get_latest_ledger().close_time
+DAY = 86_400
+
+
+def bytes32(fill):
+    return scval.to_bytes(bytes([fill]) * 32)
+
 
 # The token: an asset of the issuer and its contract. Only the escrow contract will mint it.
 asset = Asset("KES", issuer.public_key)
@@ -58,42 +64,67 @@ lock.sign(issuer)
 assert server.poll_transaction(server.send_transaction(lock).hash).status.value == "SUCCESS"
 
 
-def read():
+def terms(asset_contract, amounts):
+    """What a payer agrees to: half for each if nobody decides a dispute within a week."""
+    return scval.to_struct({
+        "amounts": scval.to_vec([scval.to_int128(amount) for amount in amounts]),
+        "default_to_payee": scval.to_int128(sum(amounts) // (2 * UNIT) * UNIT),
+        "dispute_s": scval.to_uint32(7 * DAY),
+        "expiry": scval.to_uint64(NOW + 30 * DAY),
+        "fee_cap": scval.to_int128(0),
+        "release_at": scval.to_uint64(0),
+        "token": scval.to_address(asset_contract),
+    })
+
+
+def read(reference):
     view = scval.to_native(escrow.invoke("get", [reference]).result())
-    return {name: view[name] for name in ("state", "amount", "funded", "vault", "expiry")}
+    return {name: view[name] for name in ("state", "amount", "funded", "to_payee", "vault")}
 
 
-AMOUNT = 5_000_037 * UNIT
 states = []
-terms = scval.to_struct({
-    "amounts": scval.to_vec([scval.to_int128(AMOUNT)]),
-    "default_to_payee": scval.to_int128(0),
-    "dispute_s": scval.to_uint32(14 * 86_400),
-    "expiry": scval.to_uint64(EXPIRY),
-    "fee_cap": scval.to_int128(0),
-    "release_at": scval.to_uint64(0),
-    "token": scval.to_address(token),
-})
-call(escrow, delegate, "create", reference, scval.to_address(delegate.public_key), terms)
-states.append(read())
-call(escrow, operator, "fund_deposit", reference, deposit, scval.to_int128(AMOUNT))
-states.append(read())
-call(escrow, delegate, "assign", reference, scval.to_bytes(bytes([3]) * 32), scval.to_void())
 
-# The release is signed by the delegate, and sent and paid for by a stranger.
-part = [reference, scval.to_uint32(0), scval.to_int128(AMOUNT), scval.to_int128(0)]
-release = escrow.invoke("release", part, stranger.public_key, stranger)
+# An escrow of two milestones that a deposit pays for. The employee has a phone and no account.
+reference, payer = bytes32(1), scval.to_address(delegate.public_key)
+parts = [3_000_037 * UNIT, 2_000_000 * UNIT]
+call(escrow, delegate, "create", reference, payer, terms(token, parts))
+call(escrow, operator, "fund_deposit", reference, bytes32(2), scval.to_int128(sum(parts)))
+call(escrow, delegate, "assign", reference, bytes32(3), scval.to_void())
+states.append(read(reference))
+
+# The first release is signed by the delegate, and sent and paid for by a stranger.
+first = [reference, scval.to_uint32(0), scval.to_int128(parts[0]), scval.to_int128(0)]
+release = escrow.invoke("release", first, stranger.public_key, stranger)
 assert {str(who) for who in release.needs_non_invoker_signing_by()} == {delegate.public_key}
 release.authorize(delegate)
 release.sign_and_submit()
-states.append(read())
-
+states.append(read(reference))
+second = [reference, scval.to_uint32(1), scval.to_int128(parts[1]), scval.to_int128(0)]
+call(escrow, delegate, "release", *second)
+states.append(read(reference))
 try:
-    escrow.invoke("release", part, delegate.public_key, delegate)
+    escrow.invoke("release", second, delegate.public_key, delegate)
     refused = None
 except SimulationFailedError as error:
     refused = int(re.search(r"Error\(Contract, #(\d+)\)", str(error)).group(1))
 
+# An escrow that the employer pays for with lumens: disputed by the employee, resolved by the arbiter.
+lumens = ContractClient.create_stellar_asset_contract_from_asset(
+    Asset.native(), admin.public_key, admin, server
+)
+call(escrow, admin, "list", scval.to_address(lumens), scval.to_int128(UNIT),
+     scval.to_address(operator.public_key))
+reference, price, share = bytes32(4), 900 * 10_000_000, 300 * 10_000_000
+call(escrow, employer, "create", reference, scval.to_address(employer.public_key), terms(lumens, [price]))
+call(escrow, employer, "fund", reference, scval.to_int128(price))
+call(escrow, employer, "assign", reference, bytes32(5), scval.to_address(employee.public_key))
+call(escrow, employee, "dispute", reference, scval.to_address(employee.public_key))
+states.append(read(reference))
+account = scval.to_address(employee.public_key)
+before = scval.to_native(ContractClient(lumens, url, passphrase).invoke("balance", [account]).result())
+call(escrow, arbiter, "resolve", reference, scval.to_int128(share))
+states.append(read(reference))
+after = scval.to_native(ContractClient(lumens, url, passphrase).invoke("balance", [account]).result())
 
 
 def verb(event):
@@ -114,5 +145,6 @@ print(json.dumps({
     "code": code.hex(),
     "states": states,
     "refused": refused,
+    "got": after - before,
     "events": [[event.transaction_hash, verb(event)] for event in events],
 }))
