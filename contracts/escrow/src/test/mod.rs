@@ -1,8 +1,8 @@
 //! What the contract promises, proved against the real host and the real token contract.
 
 mod archive;
-//mod events;
-//mod house;
+mod events;
+mod house;
 mod matrix;
 mod proof;
 mod refusals;

@@ -1,6 +1,7 @@
 //! The stories an escrow is made for, each told by this crate and by the committed Wasm.
 
 mod golden;
+mod parted;
 
 use super::world::{Code, World};
 
