@@ -2,8 +2,6 @@
 //!
 //! Invariant: one version, since another one may write other bytes.
 
-#![expect(clippy::disallowed_methods, reason = "it runs a program, as `compile` does")]
-
 use std::process::Command;
 
 use crate::compile::Place;

@@ -6,6 +6,8 @@
 
 use amana_escrow::*;
 use libfuzzer_sys::fuzz_target;
+// For the modules included below.
+use soroban_sdk as _;
 
 #[path = "../../src/test/proof/model.rs"]
 mod model;

@@ -11,7 +11,8 @@ use soroban_sdk::{Event, IntoVal as _, Symbol, TryFromVal as _};
 use super::world::{AMOUNT, Code, DEADLINE, DEFAULT, EXPIRY, FEE, FIRST, Stage, TO_PAYEE, UNIT, World};
 use crate::{Assigned, Changed, Created, Funded, Governed, Listed};
 
-/// Asserts that the last call said this alone, under the topics `escrow`, the verb, the reference if it has one.
+/// Asserts that the last call said this alone, under the topics `escrow`, the verb, the reference if it has
+/// one.
 fn assert_said(world: &World, verb: &str, event: &impl Event) {
     let said = world.env.events().all().filter_by_contract(&world.contract);
     assert_eq!(said, [event.to_xdr(&world.env, &world.contract)]);

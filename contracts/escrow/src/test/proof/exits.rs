@@ -1,5 +1,5 @@
-//! Money is never stuck: from every state there is a way out that needs nobody's signature, only time; also when
-//! everything is paused and an account refuses to be paid.
+//! Money is never stuck: from every state there is a way out that needs nobody's signature, only time; also
+//! when everything is paused and an account refuses to be paid.
 
 extern crate std;
 

@@ -1,9 +1,11 @@
-//! Random calls in random order with time passing, each checked against what the books of any escrow must keep.
+//! Random calls in random order with time passing, each checked against what the books of any escrow must
+//! keep.
 //!
-//! Invariant, after every call: what the escrows of a token owe, with fees not swept yet, is what the contract
-//! holds of it and what came less what was burned and paid; to the payee, fee, back to the payer and left are
-//! together what was funded; a call changes one escrow by exactly what it moved; a state never goes back, one
-//! that is over absorbs everything; a reference and a deposit are accepted once, however much later.
+//! Invariant, after every call: what the escrows of a token owe, with fees not swept yet, is what the
+//! contract holds of it and what came less what was burned and paid; to the payee, fee, back to the payer and
+//! left are together what was funded; a call changes one escrow by exactly what it moved; a state never goes
+//! back, one that is over absorbs everything; a reference and a deposit are accepted once, however much
+//! later.
 //! Absent: signatures; everyone signs whatever is asked.
 
 extern crate std;

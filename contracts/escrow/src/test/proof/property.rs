@@ -20,7 +20,9 @@ proptest! {
         words in proptest::collection::vec((5..20_u8, 0..2_u8, any::<u8>(), any::<u8>()), 1..60)
     ) {
         let [a, b] = opening;
-        let mut story = std::vec![[0, 0, a & !1, b], [0, 1, a | 1, b], [5, 1, 0, 0], [6, 0, a / 8, 0], [6, 1, 0, 0]];
+        // Both kinds of payer, funded and assigned.
+        let mut story = std::vec![[0, 0, a & !1, b], [0, 1, a | 1, b], [5, 1, 0, 0]];
+        story.extend([[6, 0, a / 8, 0], [6, 1, 0, 0]]);
         story.extend((0..16).map(|deposit| [2, 0, deposit, 1]));
         story.extend(words.into_iter().map(|(kind, escrow, a, b)| [kind, escrow, a, b]));
         play(&story);
