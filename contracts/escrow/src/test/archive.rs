@@ -152,7 +152,7 @@ fn an_entry_has_one_size_from_birth() {
     for (stage, _) in TABLE {
         match stage {
             Stage::Absent => {}
-            Stage::FundedInTwo | Stage::FirstReleased => {
+            Stage::FundedInTwo | Stage::FirstReleased | Stage::DisputedFirstReleased => {
                 assert_eq!(size(stage), born + 12, "a milestone takes 12 bytes");
             }
             // An account's address is four bytes longer than a contract's.

@@ -60,7 +60,7 @@ const END: Cell = Ok(Cancelled);
 /// One row a state, one column a call, in the order of `CALLS`; deposits are of one unit, a release is of the
 /// first milestone that is left. In capitals the state that a call leads to, in small letters its refusal.
 #[rustfmt::skip]
-pub(super) const TABLE: [(Stage, [Cell; 13]); 39] = {
+pub(super) const TABLE: [(Stage, [Cell; 13]); 40] = {
     let (non, old): (Cell, Cell) = (Err(NotFound), Err(AlreadyExists));
     let (nob, two): (Cell, Cell) = (Err(NotAssigned), Err(AlreadyAssigned));
     let (opn, fun): (Cell, Cell) = (Err(IsOpen), Err(IsFunded));
@@ -86,6 +86,7 @@ pub(super) const TABLE: [(Stage, [Cell; 13]); 39] = {
         (Stage::FundedInTwo,          [old, fun, fun, two, FUN, soo, ter, fun, DIS, fun, fun, nil, dry]),
         (Stage::FirstReleased,        [old, fun, fun, two, PAI, soo, ter, fun, DIS, fun, fun, nil, FUN]),
         (Stage::DisputedMobile,       [old, dis, dis, dis, dis, dis, dis, dis, dis, SPL, soo, nil, dry]),
+        (Stage::DisputedFirstReleased,[old, dis, dis, dis, dis, dis, dis, dis, dis, SPL, soo, nil, DIS]),
         (Stage::DisputedAccount,      [old, dis, dis, dis, dis, dis, dis, dis, dis, SPL, soo, nil, dry]),
         (Stage::DisputedPastDeadline, [old, dis, dis, dis, dis, dis, dis, dis, dis, lat, SPL, nil, dry]),
         (Stage::ReleasedMobile,       [old, pai, pai, pai, pai, pai, pai, pai, pai, pai, pai, nil, PAI]),

@@ -58,6 +58,8 @@ pub(crate) enum Stage {
     /// One of two milestones is released, into the vault.
     FirstReleased,
     DisputedMobile,
+    /// One of two milestones was released before, and waits in the vault.
+    DisputedFirstReleased,
     DisputedAccount,
     DisputedPastDeadline,
     ReleasedMobile,
@@ -241,6 +243,10 @@ impl World {
             Stage::DisputedMobile => {
                 self.bring_to(Stage::FundedMobile);
                 client.dispute(reference, &self.operator);
+            }
+            Stage::DisputedFirstReleased => {
+                self.bring_to(Stage::FirstReleased);
+                client.dispute(reference, &self.delegate);
             }
             Stage::DisputedAccount => {
                 self.bring_to(Stage::FundedAccount);

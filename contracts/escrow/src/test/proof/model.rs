@@ -231,6 +231,8 @@ fn may_follow(before: Option<&EscrowView>, after: &EscrowView) -> bool {
     let state = match before.state {
         Phase::Open => matches!(after.state, Phase::Open | Phase::Funded | Phase::Cancelled),
         Phase::Funded => !matches!(after.state, Phase::Open | Phase::Cancelled | Phase::Resolved),
+        // What was released before, a rail may still pay.
+        Phase::Disputed if after.state == Phase::Disputed => before.to_payee == after.to_payee,
         Phase::Disputed => after.state == Phase::Resolved,
         over => after.state == over,
     };
