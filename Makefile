@@ -23,11 +23,12 @@ check:                ## format, lints as errors, the committed Wasm, tests (the
 	cargo run -q -p amana-contract-build -- --check
 	cargo test --workspace
 
-bench:                ## transfers posted a second beside plain rows and peers, in one table; SHORT=1: a short one
+bench:                ## transfers posted a second beside plain rows and peers; SHORT=1: a short table; ONLY=empty: a part
 	@deploy/setup.sh postgres cc
 	cargo build -q --release $(BENCH)
 	deploy/with-postgres.sh --durable cargo run -q --release $(BENCH) -- --json bench/peers/results.jsonl \
-		$(if $(SHORT),--short) $(if $(DOCS),--write-docs) $(if $(POSTINGS),--postings $(POSTINGS))
+		$(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(SCENE),--scene $(SCENE)) \
+		$(if $(DOCS),--write-docs) $(if $(POSTINGS),--postings $(POSTINGS))
 
 wasm:                 ## builds the contract and what others rely on: Wasm, hash, interface
 	@deploy/setup.sh cc wasm
