@@ -246,7 +246,7 @@ create table flow.escrow (
     constraint escrow_pkey PRIMARY KEY (reference),
     constraint escrow_amount_positive CHECK ((amount > 0)),
     constraint escrow_fee CHECK (((fee >= 0) AND (fee < amount))),
-    constraint escrow_status CHECK ((status = ANY (ARRAY['pending_deposit'::text, 'partially_funded'::text, 'funded'::text, 'in_progress'::text, 'completed'::text, 'released'::text, 'refunded'::text, 'cancelled'::text])))
+    constraint escrow_status CHECK ((status = ANY (ARRAY['pending_deposit'::text, 'partially_funded'::text, 'funded'::text, 'in_progress'::text, 'completed'::text, 'released'::text, 'disputed'::text, 'resolved'::text, 'refunded'::text, 'cancelled'::text])))
 );
 CREATE INDEX escrow_employer ON flow.escrow USING btree (employer);
 grant insert, select, update on flow.escrow to amana_app;

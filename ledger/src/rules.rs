@@ -191,6 +191,25 @@ pub fn refunded(intent: Intent, escrow: EscrowRef, employer: PartyId, amount: Mo
     intent.transfer(Event::Refunded, vec![posting(from, to, amount), burn_submitted(amount)])
 }
 
+/// A dispute was decided on the chain, by the arbiter or by default: what was left of the escrow is parted
+/// between employee and employer. The employer's part lies in the vault, to be burned ([`burn_final`]).
+pub fn resolved(
+    intent: Intent,
+    escrow: EscrowRef,
+    employee: Option<(PartyId, Money)>,
+    employer: Option<(PartyId, Money)>,
+) -> Transfer {
+    let escrow = || Account::Escrow(escrow.clone());
+    let mut postings = Vec::with_capacity(3);
+    if let Some((employee, amount)) = employee {
+        postings.push(posting(escrow(), Account::Employee(employee), amount));
+    }
+    if let Some((employer, amount)) = employer {
+        postings.extend([posting(escrow(), Account::Employer(employer), amount), burn_submitted(amount)]);
+    }
+    intent.transfer(Event::Resolved, postings)
+}
+
 /// The chain cancelled a partly funded escrow and burned what was minted: the money is the employer's own
 /// again.
 pub fn cancelled(intent: Intent, escrow: EscrowRef, employer: PartyId, amount: Money) -> Transfer {
@@ -303,6 +322,7 @@ mod tests {
             mint_final(intent(), kes(100)),
             released(intent(), escrow(), party, kes(98), Some(kes(2))),
             refunded(intent(), escrow(), party, kes(100)),
+            resolved(intent(), escrow(), Some((party, kes(60))), Some((party, kes(40)))),
             cancelled(intent(), escrow(), party, kes(100)),
             payout_paid(intent(), TransferId(Uuid::from_u128(3)), &rail, paid),
             burn_final(intent(), kes(100)),

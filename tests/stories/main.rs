@@ -2,10 +2,9 @@
 
 mod anchors;
 mod deposits;
+mod disputes;
 mod months;
+mod network;
 mod payouts;
 mod proofs;
-mod rough;
 mod strangers;
-mod submission;
-mod watching;

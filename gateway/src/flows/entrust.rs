@@ -2,16 +2,18 @@
 //!
 //! Invariant: every wish to the chain is queued in the transaction that decided it, under a key of its own.
 
-use amana_adapters::stellar::{ChainOp, to_token};
+use amana_adapters::stellar::{ChainOp, ChainTerms, to_token};
 use amana_ledger::id::{EscrowRef, PartyId};
 use amana_ledger::money::Money;
 use amana_ledger::rules;
+use amana_ledger::transfer::Transfer;
+use chrono::TimeDelta;
 use serde_json::json;
 
-use super::escrow::{Command, Event, State, Status, Terms, Wish};
+use super::escrow::{Command, Event, Side, State, Status, Terms, Wish};
 use super::pay::{self, Surrender};
 use super::store::{Step, chain as chain_store, escrow as rows, step};
-use super::{Flow, OutOfOrder, drive, words};
+use super::{Flow, OutOfOrder, drive, float, words};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Fault, Refusal, Result};
@@ -44,6 +46,9 @@ impl Flow for State {
                 let text = words::funded(&terms.reference, &terms.amount);
                 crate::outbox::sms_to_party(tx, app, terms.employer, &text).await?;
             }
+            Command::DropTimeout => {
+                chain_store::drop_wish(tx, &timeout_key(&terms.reference), app.clock.now()).await?;
+            }
             Command::Pay { employee, surrender, claim } => {
                 let (book, escrow) = (terms.book.clone(), terms.reference.clone());
                 pay::begin(tx, app, Surrender { book, escrow, employee, event: surrender, claim }).await?;
@@ -53,10 +58,33 @@ impl Flow for State {
     }
 }
 
+/// The key of the wish that parts an escrow nobody decided about.
+fn timeout_key(reference: &EscrowRef) -> String {
+    format!("resolve_timeout:{reference}")
+}
+
+/// How long after a dispute's time is over it is parted by default: the clocks here and there differ a
+/// little.
+const AFTER_TIMEOUT: TimeDelta = TimeDelta::minutes(1);
+
 /// Queues a wish for the chain, in the escrow's order, once per key.
 async fn ask_chain(tx: &mut Tx, app: &App, terms: &Terms, wish: Wish) -> Result<()> {
     let key = terms.reference.key();
     let (name, op) = match wish {
+        Wish::ResolveTimeout(until) => {
+            let (name, op) = (timeout_key(&terms.reference), ChainOp::ResolveTimeout { key });
+            chain_store::wish_at(tx, app, &terms.reference, (&name, until + AFTER_TIMEOUT), &op).await?;
+            return Ok(());
+        }
+        // The employer's objection is the delegate's, as the payer; an employee who has no key on the chain
+        // objects through the operator.
+        Wish::Dispute(side) => {
+            let by = match side {
+                Side::Employer => app.chain.delegate(),
+                Side::Employee => app.chain.operator(),
+            };
+            ("dispute", ChainOp::Dispute { key, by })
+        }
         Wish::Assign(person) => {
             let to = match people::payout_mode(tx, person).await? {
                 PayoutMode::Mobile => None,
@@ -65,7 +93,7 @@ async fn ask_chain(tx: &mut Tx, app: &App, terms: &Terms, wish: Wish) -> Result<
             ("assign", ChainOp::Assign { key, payee: pseudonym(person), to })
         }
         Wish::Release { to_payee, fee } => ("release", ChainOp::Release { key, milestone: 0, to_payee, fee }),
-        Wish::Burn(vault) => ("burn", ChainOp::Burn { key, amount: vault, vault_before: vault.minor() }),
+        Wish::Burn { amount, vault_before } => ("burn", ChainOp::Burn { key, amount, vault_before }),
         Wish::Cancel => ("cancel", ChainOp::Cancel { key }),
     };
     chain_store::wish(tx, app, &terms.reference, &format!("{name}:{}", terms.reference), &op).await?;
@@ -172,7 +200,7 @@ pub async fn open_as(
         key: reference.key(),
         amount: new.amount.amount,
         expiry,
-        terms: Default::default(),
+        terms: ChainTerms { fee_cap: Some(terms.fee), ..ChainTerms::default() },
     };
     chain_store::wish(tx, app, &reference, &format!("create:{reference}"), &op).await?;
     Ok(())
@@ -196,10 +224,62 @@ pub async fn complete(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<S
     Ok(state.status())
 }
 
-/// Withdraws an escrow that nobody has paid into.
+/// What an event would do: nothing of it is done.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// Where the escrow would stand at once.
+    pub status: Status,
+    /// What would be asked of the chain, in order.
+    pub calls: Vec<&'static str>,
+    /// What would be posted when the chain has done it.
+    pub transfers: Vec<Transfer>,
+}
+
+/// Tells what an event would do.
 ///
 /// # Errors
-/// Money is in it, or an employee is named.
+/// Those of the event itself.
+pub async fn preview(tx: &mut Tx, app: &App, reference: &EscrowRef, event: Event) -> Result<Preview> {
+    let found = rows::read(tx, reference.as_str()).await?;
+    let (terms, state) =
+        found.ok_or_else(|| Refusal::new(Code::NotFound, format!("no escrow {reference}")))?;
+    let minted = match state {
+        State::Open { minted, .. } => Money::new(terms.amount.asset, minted).ok(),
+        _ => None,
+    };
+    let (next, commands) = state.next(&terms, event).map_err(Refusal::from)?;
+    let mut preview = Preview { status: next.status(), calls: vec![], transfers: vec![] };
+    for command in commands {
+        match command {
+            Command::Chain(Wish::Cancel) => {
+                preview.calls.push("cancel");
+                if let Some(minted) = minted {
+                    let intent = float::intent(app, &terms.book, &format!("preview:{reference}"))?;
+                    let back = rules::cancelled(intent, reference.clone(), terms.employer, minted);
+                    preview.transfers.push(back);
+                }
+            }
+            // A dispute freezes; what it moves is for the arbiter, or the clock, to say.
+            Command::Chain(Wish::Dispute(_)) => preview.calls.push("dispute"),
+            _ => {}
+        }
+    }
+    Ok(preview)
+}
+
+/// Objects: the chain freezes the escrow until the arbiter decides, or its time is over.
+///
+/// # Errors
+/// No money is there that could be frozen.
+pub async fn dispute(tx: &mut Tx, app: &App, reference: &EscrowRef, side: Side) -> Result<Status> {
+    let state: State = drive(tx, app, reference.as_str(), Event::Dispute(side)).await?;
+    Ok(state.status())
+}
+
+/// Withdraws an escrow that is not funded; what had come is the employer's own.
+///
+/// # Errors
+/// It is funded, a deposit is on its way to the chain (retryable), or an employee is named.
 pub async fn cancel_unfunded(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<Status> {
     let state: State = drive(tx, app, reference.as_str(), Event::Cancel).await?;
     Ok(state.status())

@@ -3,7 +3,9 @@
 //!
 //! ```text
 //!   Open ──Booked/Minted──▶ Funded ──Complete──▶ Releasing ──Released──▶ Released
-//!     │                        └──────Refunded──────┴──▶ Refunded
+//!     │                        │                    │
+//!     │                        ├──────Refunded──────┴──▶ Refunded
+//!     │                        └──Dispute/Disputed──▶ Disputed ──Resolved──▶ Resolved
 //!     └────Cancel──▶ Cancelling ──Cancelled──▶ Cancelled
 //! ```
 //!
@@ -53,9 +55,25 @@ pub enum State {
         /// When it was funded.
         at: DateTime<Utc>,
     },
+    /// One of the two objects: nothing moves until the arbiter decides, or the dispute's time is over.
+    Disputed {
+        /// Who does the work, once named.
+        employee: Option<PartyId>,
+        /// When it was funded.
+        at: DateTime<Utc>,
+        /// When the default stands, as the chain says; none while the chain has to hear of it.
+        until: Option<DateTime<Utc>>,
+    },
+    /// The chain parted what was left.
+    Resolved {
+        /// Who did the work, if somebody was named.
+        employee: Option<PartyId>,
+        /// When it was funded.
+        at: DateTime<Utc>,
+    },
     /// The chain gave it back, as anybody may ask once it expired; the money is the employer's own again.
     Refunded,
-    /// Withdrawn by the employer before anything was booked; the chain has to hear it.
+    /// Withdrawn by the employer before it was funded; the chain has to hear it, and burns what had come.
     Cancelling,
     /// The chain cancelled it.
     Cancelled,
@@ -72,6 +90,8 @@ pub enum Status {
     InProgress,
     Completed,
     Released,
+    Disputed,
+    Resolved,
     Refunded,
     Cancelled,
 }
@@ -86,6 +106,8 @@ impl Status {
             Self::InProgress => "in_progress",
             Self::Completed => "completed",
             Self::Released => "released",
+            Self::Disputed => "disputed",
+            Self::Resolved => "resolved",
             Self::Refunded => "refunded",
             Self::Cancelled => "cancelled",
         }
@@ -128,12 +150,33 @@ pub enum Event {
         /// What the employee got, minor units.
         to_payee: i64,
     },
+    /// One of the two objects.
+    Dispute(Side),
+    /// The chain froze it, until then.
+    Disputed(DateTime<Utc>),
+    /// The chain parted what was left.
+    Resolved {
+        /// As for a release; none either if the employee got nothing.
+        surrender: Option<String>,
+        /// What the employee got, minor units.
+        to_payee: i64,
+        /// What the employer got: it lies in the vault, to be burned.
+        to_payer: Option<Amount>,
+    },
     /// The chain gave it back: this much lies in the vault, to be burned.
     Refunded(Amount),
     /// The employer withdraws it.
     Cancel,
     /// The chain cancelled it.
     Cancelled,
+}
+
+/// Who objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the product's own words")]
+pub enum Side {
+    Employer,
+    Employee,
 }
 
 /// What an escrow wants done.
@@ -154,6 +197,8 @@ pub enum Command {
     },
     /// Tell the employer.
     TellFunded,
+    /// What was asked of the chain for the day nobody decides is not wanted any more.
+    DropTimeout,
 }
 
 /// What an escrow asks of the chain.
@@ -161,9 +206,18 @@ pub enum Command {
 #[expect(missing_docs, reason = "the contract's own verbs")]
 pub enum Wish {
     Assign(PartyId),
-    Release { to_payee: i64, fee: i64 },
-    Burn(Amount),
+    Release {
+        to_payee: i64,
+        fee: i64,
+    },
+    Burn {
+        amount: Amount,
+        vault_before: i64,
+    },
     Cancel,
+    Dispute(Side),
+    /// From then on: part what is left by default.
+    ResolveTimeout(DateTime<Utc>),
 }
 
 impl State {
@@ -176,6 +230,8 @@ impl State {
             Self::Funded { employee: Some(_), .. } => Status::InProgress,
             Self::Releasing { .. } => Status::Completed,
             Self::Released { .. } => Status::Released,
+            Self::Disputed { .. } => Status::Disputed,
+            Self::Resolved { .. } => Status::Resolved,
             Self::Refunded => Status::Refunded,
             Self::Cancelling | Self::Cancelled => Status::Cancelled,
         }
@@ -184,7 +240,10 @@ impl State {
     /// Who does the work, once named.
     pub fn employee(&self) -> Option<PartyId> {
         match self {
-            Self::Open { employee, .. } | Self::Funded { employee, .. } => *employee,
+            Self::Open { employee, .. }
+            | Self::Funded { employee, .. }
+            | Self::Disputed { employee, .. }
+            | Self::Resolved { employee, .. } => *employee,
             Self::Releasing { employee, .. } | Self::Released { employee, .. } => Some(*employee),
             Self::Refunded | Self::Cancelling | Self::Cancelled => None,
         }
@@ -193,14 +252,18 @@ impl State {
     /// When the chain confirmed the whole amount.
     pub fn funded_at(&self) -> Option<DateTime<Utc>> {
         match self {
-            Self::Funded { at, .. } | Self::Releasing { at, .. } | Self::Released { at, .. } => Some(*at),
+            Self::Funded { at, .. }
+            | Self::Releasing { at, .. }
+            | Self::Released { at, .. }
+            | Self::Disputed { at, .. }
+            | Self::Resolved { at, .. } => Some(*at),
             Self::Open { .. } | Self::Refunded | Self::Cancelling | Self::Cancelled => None,
         }
     }
 
     /// Whether the whole amount lies on chain and is not released.
     pub fn is_funded(&self) -> bool {
-        matches!(self, Self::Funded { .. } | Self::Releasing { .. })
+        matches!(self, Self::Funded { .. } | Self::Releasing { .. } | Self::Disputed { .. })
     }
 
     /// How much more a deposit can put in, minor units.
@@ -218,7 +281,9 @@ impl State {
     /// # Errors
     /// No arrow leads from this state by this event.
     pub fn next(self, terms: &Terms, event: Event) -> Result<(Self, Vec<Command>), OutOfOrder> {
-        use Command::{Chain, Emit, Pay, TellFunded};
+        use Command::{Chain, DropTimeout, Emit, Pay, TellFunded};
+        let burn =
+            |amount: Amount, beside: i64| Chain(Wish::Burn { amount, vault_before: amount.minor() + beside });
         let whole = terms.amount.minor();
         let reference = &terms.reference;
         Ok(match (self, event) {
@@ -282,10 +347,53 @@ impl State {
             }
             // A release that was on its way finds nothing to release.
             (Self::Funded { .. } | Self::Releasing { .. }, Event::Refunded(vault)) => {
-                (Self::Refunded, vec![Emit("escrow.refunded"), Chain(Wish::Burn(vault))])
+                (Self::Refunded, vec![Emit("escrow.refunded"), burn(vault, 0)])
             }
-            // Withdrawn while nobody has paid anything.
-            (Self::Open { booked: 0, employee: None, .. }, Event::Cancel) => {
+            // Who objects is heard while the money is there. The chain freezes it, or has released it.
+            (Self::Funded { employee, at }, Event::Dispute(side)) => {
+                let commands = vec![Emit("escrow.dispute_asked"), Chain(Wish::Dispute(side))];
+                (Self::Disputed { employee, at, until: None }, commands)
+            }
+            // The chain's word, whoever asked: the parties' own keys may, too. What nobody decides is parted
+            // by default, which anybody may ask for from then on.
+            (
+                Self::Funded { employee, at } | Self::Disputed { employee, at, until: None },
+                Event::Disputed(until),
+            ) => (
+                Self::Disputed { employee, at, until: Some(until) },
+                vec![Emit("escrow.disputed"), Chain(Wish::ResolveTimeout(until))],
+            ),
+            (Self::Releasing { employee, at }, Event::Disputed(until)) => (
+                Self::Disputed { employee: Some(employee), at, until: Some(until) },
+                vec![Emit("escrow.disputed"), Chain(Wish::ResolveTimeout(until))],
+            ),
+            (Self::Disputed { employee, at, .. }, Event::Resolved { surrender, to_payee, to_payer }) => {
+                let mut commands = vec![Emit("escrow.resolved"), DropTimeout];
+                // The employer's part first: what a phone is to be paid stays behind it in the vault.
+                let beside = if surrender.is_some() { to_payee } else { 0 };
+                commands.extend(to_payer.map(|part| burn(part, beside)));
+                let pay = |(employee, surrender)| Pay { employee, surrender, claim: to_payee };
+                commands.extend(employee.zip(surrender).map(pay));
+                (Self::Resolved { employee, at }, commands)
+            }
+            // A release or a refund that was before the dispute on the chain.
+            (
+                Self::Disputed { employee: Some(employee), at, until: None },
+                Event::Released { surrender, to_payee },
+            ) => {
+                let pay = surrender.map(|surrender| Pay { employee, surrender, claim: to_payee });
+                let commands = std::iter::once(Emit("escrow.released")).chain(pay).collect();
+                (Self::Released { employee, at }, commands)
+            }
+            (Self::Disputed { until: None, .. }, Event::Refunded(vault)) => {
+                (Self::Refunded, vec![Emit("escrow.refunded"), burn(vault, 0)])
+            }
+            // Withdrawn before it is funded: what had come is burned in the same call; it is the employer's.
+            (Self::Open { booked, minted, employee: None }, Event::Cancel) => {
+                if booked != minted {
+                    let why = format!("{reference}: the chain has not confirmed a deposit");
+                    return Err(OutOfOrder::not_yet(why));
+                }
                 (Self::Cancelling, vec![Emit("job.cancelled"), Chain(Wish::Cancel)])
             }
             (Self::Cancelling, Event::Cancelled) => (Self::Cancelled, vec![Emit("escrow.cancelled")]),
@@ -307,6 +415,9 @@ impl Event {
             Self::Complete => "complete",
             Self::Released { .. } => "a release",
             Self::Refunded(_) => "a refund",
+            Self::Dispute(_) => "dispute",
+            Self::Disputed(_) => "a dispute",
+            Self::Resolved { .. } => "a decision",
             Self::Cancel => "cancel",
             Self::Cancelled => "a cancellation",
         }
@@ -314,132 +425,4 @@ impl Event {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use amana_ledger::money::Asset;
-    use uuid::Uuid;
-
-    const WHOLE: i64 = 5_000_000;
-
-    fn terms() -> Terms {
-        Terms {
-            reference: EscrowRef::mint(&Fixed),
-            book: BookId::parse("kenya:KES").unwrap(),
-            job: Some(1),
-            employer: PartyId(Uuid::from_u128(1)),
-            amount: Money::new(Asset::Kes, WHOLE).unwrap(),
-            fee: 0,
-        }
-    }
-
-    struct Fixed;
-    impl amana_ledger::id::Rng for Fixed {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(7);
-        }
-    }
-
-    fn part(minor: i64) -> Amount {
-        Amount::new(minor).unwrap()
-    }
-
-    fn at() -> DateTime<Utc> {
-        DateTime::from_timestamp(1_795_000_000, 0).unwrap()
-    }
-
-    fn employee() -> PartyId {
-        PartyId(Uuid::from_u128(2))
-    }
-
-    /// Every state and every event: who accepts whom, and nothing else.
-    fn states() -> Vec<(&'static str, State)> {
-        let worker = Some(employee());
-        vec![
-            ("empty", State::Open { booked: 0, minted: 0, employee: None }),
-            ("named", State::Open { booked: 0, minted: 0, employee: worker }),
-            ("booked", State::Open { booked: WHOLE, minted: 0, employee: worker }),
-            ("funded", State::Funded { employee: None, at: at() }),
-            ("working", State::Funded { employee: worker, at: at() }),
-            ("releasing", State::Releasing { employee: employee(), at: at() }),
-            ("released", State::Released { employee: employee(), at: at() }),
-            ("refunded", State::Refunded),
-            ("cancelling", State::Cancelling),
-            ("cancelled", State::Cancelled),
-        ]
-    }
-
-    fn events() -> Vec<(&'static str, Event)> {
-        vec![
-            ("booked", Event::Booked(part(WHOLE))),
-            ("minted", Event::Minted(part(WHOLE), at())),
-            ("assign", Event::Assign(employee())),
-            ("complete", Event::Complete),
-            ("released", Event::Released { surrender: Some("hash:0".into()), to_payee: WHOLE }),
-            ("refunded", Event::Refunded(part(WHOLE))),
-            ("cancel", Event::Cancel),
-            ("cancelled", Event::Cancelled),
-        ]
-    }
-
-    #[test]
-    fn the_arrows_are_these_and_no_others() {
-        let arrows = [
-            "empty booked",
-            "empty assign",
-            "empty cancel",
-            "named booked",
-            "booked minted",
-            "funded assign",
-            "funded refunded",
-            "working complete",
-            "working refunded",
-            "releasing released",
-            "releasing refunded",
-            "cancelling cancelled",
-        ];
-        let terms = terms();
-        for (state_name, state) in states() {
-            for (event_name, event) in events() {
-                let name = format!("{state_name} {event_name}");
-                let taken = state.clone().next(&terms, event).is_ok();
-                assert_eq!(taken, arrows.contains(&name.as_str()), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn complete_before_the_chain_confirmed_is_not_yet() {
-        let waiting = State::Open { booked: WHOLE, minted: 0, employee: Some(employee()) };
-        assert!(waiting.next(&terms(), Event::Complete).unwrap_err().soon);
-        let short = State::Open { booked: WHOLE - 1, minted: 0, employee: Some(employee()) };
-        assert!(!short.next(&terms(), Event::Complete).unwrap_err().soon);
-    }
-
-    #[test]
-    fn parts_add_up_in_any_order() {
-        let terms = terms();
-        for parts in [[1, WHOLE - 1], [WHOLE - 1, 1], [WHOLE / 2, WHOLE / 2]] {
-            let mut state = State::Open { booked: 0, minted: 0, employee: None };
-            for minor in parts {
-                state = state.next(&terms, Event::Booked(part(minor))).unwrap().0;
-            }
-            assert_eq!(state.due(&terms), 0);
-            assert!(
-                state.clone().next(&terms, Event::Booked(part(1))).is_err(),
-                "no shilling beyond the amount"
-            );
-            for minor in parts {
-                state = state.next(&terms, Event::Minted(part(minor), at())).unwrap().0;
-            }
-            assert_eq!(state.status(), Status::Funded);
-        }
-    }
-
-    #[test]
-    fn the_fee_and_the_payee_share_the_whole() {
-        let working = State::Funded { employee: Some(employee()), at: at() };
-        let terms = Terms { fee: 125, ..terms() };
-        let (_, commands) = working.next(&terms, Event::Complete).unwrap();
-        assert!(commands.contains(&Command::Chain(Wish::Release { to_payee: WHOLE - 125, fee: 125 })));
-    }
-}
+mod tests;

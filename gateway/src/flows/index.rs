@@ -332,17 +332,26 @@ async fn follow(
             let transfer = post(tx, app, rules::burn_final(intent, money(&terms.book, *amount)?)).await?;
             ("chain.burned", Some(transfer), None, None)
         }
-        Effect::Cancelled { .. } => ("chain.cancelled", None, None, Some(EscrowEvent::Cancelled)),
+        Effect::Disputed { until, .. } => {
+            ("chain.disputed", None, None, Some(EscrowEvent::Disputed(instant(*until)?)))
+        }
+        Effect::Resolved { to_payee, to_payer, to, .. } => {
+            let parts = (*to_payee, *to_payer, to.is_none());
+            let (transfer, next) = resolved(tx, app, event, (terms, state), (intent, parts)).await?;
+            ("chain.resolved", Some(transfer), None, Some(next))
+        }
+        Effect::Cancelled { burned: 0, .. } => ("chain.cancelled", None, None, Some(EscrowEvent::Cancelled)),
+        Effect::Cancelled { burned, .. } => {
+            let burned = money(&terms.book, *burned)?;
+            let cancelled = rules::cancelled(intent, reference.clone(), terms.employer, burned);
+            let transfer = post(tx, app, cancelled).await?;
+            ("chain.cancelled", Some(transfer), None, Some(EscrowEvent::Cancelled))
+        }
         Effect::Created { .. } => ("chain.created", None, None, None),
         Effect::Assigned { .. } => ("chain.assigned", None, None, None),
         _ => return Ok(None),
     };
-    let is_read = event.tx_hash.starts_with(bridge::REBUILT);
-    let detail = match is_read {
-        true => format!("read from the entry at ledger {}", event.ledger),
-        false => format!("ledger {} event {}", event.ledger, event.index),
-    };
-    let tx_hash = (!is_read).then(|| event.tx_hash.clone());
+    let (tx_hash, detail) = place(event);
     let noted = Step { transfer, receipt, tx_hash, detail: Some(detail), ..Step::named(name) };
     step(tx, app, reference, noted).await?;
     if let Effect::Burned { amount, .. } = &event.what
@@ -354,6 +363,40 @@ async fn follow(
         drive::<Escrow>(tx, app, reference.as_str(), next).await?;
     }
     Ok(transfer)
+}
+
+/// The transaction that did it, if it was heard of, and where.
+fn place(event: &ChainEvent) -> (Option<String>, String) {
+    if event.tx_hash.starts_with(bridge::REBUILT) {
+        return (None, format!("read from the entry at ledger {}", event.ledger));
+    }
+    (Some(event.tx_hash.clone()), format!("ledger {} event {}", event.ledger, event.index))
+}
+
+/// Posts how a disputed escrow was parted: `to_payee`, `to_payer`, and whether a phone is to be paid.
+async fn resolved(
+    tx: &mut Tx,
+    app: &App,
+    event: &ChainEvent,
+    (terms, state): (&Terms, &Escrow),
+    (intent, (to_payee, to_payer, by_phone)): (rules::Intent, (i64, i64, bool)),
+) -> Result<(TransferId, EscrowEvent)> {
+    let some = |minor: i64| (minor > 0).then(|| money(&terms.book, minor)).transpose();
+    let (paid, back) = (some(to_payee)?, some(to_payer)?);
+    let employee = match paid {
+        Some(paid) => Some((state.employee().ok_or_else(|| nobody(&terms.reference))?, paid)),
+        None => None,
+    };
+    let employer = back.map(|back| (terms.employer, back));
+    let resolved = rules::resolved(intent, terms.reference.clone(), employee, employer);
+    let surrender = (by_phone && paid.is_some()).then(|| format!("{}:{}", event.tx_hash, event.index));
+    let to_payer = back.map(|back| back.amount);
+    Ok((post(tx, app, resolved).await?, EscrowEvent::Resolved { surrender, to_payee, to_payer }))
+}
+
+fn instant(seconds: i64) -> std::result::Result<DateTime<Utc>, Refusal> {
+    let no_time = || Refusal::new(Code::WrongState, format!("the chain says {seconds} is a time"));
+    DateTime::from_timestamp(seconds, 0).ok_or_else(no_time)
 }
 
 fn money(book: &BookId, minor: i64) -> std::result::Result<Money, Refusal> {

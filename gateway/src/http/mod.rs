@@ -97,6 +97,7 @@ fn doors() -> Doors {
         .add(routes!(v1::proofs::proof))
         .add(routes!(v1::proofs::liability))
         .add(routes!(v1::anchors::anchors))
+        .add(routes!(v1::jobs::act))
         .add(routes!(v1::money::capital_in))
         .add(routes!(v1::money::float_move))
         .add(routes!(v1::money::retry))

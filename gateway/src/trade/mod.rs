@@ -7,6 +7,7 @@
 mod applications;
 pub mod status;
 mod store;
+mod verbs;
 
 use std::collections::HashMap;
 
@@ -25,6 +26,7 @@ use crate::people::{self, Role};
 use status::{Status, Step};
 
 pub use applications::{Applicant, Applied, Place, applicants, apply, withdraw};
+pub use verbs::{Verb, act, preview};
 
 /// A job with its escrow.
 #[derive(Debug, Clone)]

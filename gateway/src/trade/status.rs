@@ -63,7 +63,8 @@ impl Status {
     /// The shown status of a job stored as `self`, given its escrow's.
     pub fn with(self, escrow: EscrowStatus) -> Status {
         match (self, escrow) {
-            (Status::Assigned, EscrowStatus::InProgress) => Status::InProgress,
+            (Status::Assigned, EscrowStatus::InProgress | EscrowStatus::Disputed) => Status::InProgress,
+            (Status::Assigned, EscrowStatus::Resolved) => Status::Completed,
             (stored, _) => stored,
         }
     }

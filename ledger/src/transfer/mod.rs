@@ -60,11 +60,12 @@ pub enum Event {
     PayoutExpired,
     BurnFinal,
     Reversal,
+    Resolved,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Event; 17] = [
+    pub const ALL: [Event; 18] = [
         Event::CapitalIn,
         Event::FloatMoveOut,
         Event::FloatMoveIn,
@@ -82,6 +83,7 @@ impl Event {
         Event::PayoutExpired,
         Event::BurnFinal,
         Event::Reversal,
+        Event::Resolved,
     ];
 
     /// The number in rows: its place in [`Self::ALL`], from 1.
@@ -117,6 +119,7 @@ impl Event {
             Event::PayoutExpired => "payout_expired",
             Event::BurnFinal => "burn_final",
             Event::Reversal => "reversal",
+            Event::Resolved => "resolved",
         }
     }
 }

@@ -15,15 +15,47 @@ use crate::error::Fault;
 /// # Errors
 /// The database's.
 pub async fn wish(tx: &mut Tx, app: &App, escrow: &EscrowRef, key: &str, op: &ChainOp) -> Result<(), Fault> {
-    let now = app.clock.now();
+    wish_at(tx, app, escrow, (key, app.clock.now()), op).await
+}
+
+/// As [`wish`], not to be carried out before it is due.
+///
+/// # Errors
+/// The database's.
+pub async fn wish_at(
+    tx: &mut Tx,
+    app: &App,
+    escrow: &EscrowRef,
+    (key, due): (&str, DateTime<Utc>),
+    op: &ChainOp,
+) -> Result<(), Fault> {
     sqlx::query!(
         "insert into chain.intent (id, key, escrow, no, op, created_at, due_at)
-         select $1, $2, $3, coalesce(max(no), 0) + 1, $4, $5, $5 from chain.intent where escrow = $3
+         select $1, $2, $3, coalesce(max(no), 0) + 1, $4, $5, $6 from chain.intent where escrow = $3
          on conflict (key) do nothing",
         uuid_v7(&*app.clock, &*app.rng),
         key,
         escrow.as_str(),
         serde_json::to_value(op)?,
+        app.clock.now(),
+        due
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends a wish that is not wanted any more, unless it is under way: then the contract says what came first.
+///
+/// # Errors
+/// The database's.
+pub async fn drop_wish(tx: &mut Tx, key: &str, now: DateTime<Utc>) -> Result<(), Fault> {
+    sqlx::query!(
+        "update chain.intent i set status = 'done', reason = 'not wanted any more', done_at = $2
+         where key = $1 and status = 'open' and not exists (
+             select from chain.attempt a where a.intent = i.id and a.status = 'open'
+         )",
+        key,
         now
     )
     .execute(&mut **tx)

@@ -78,8 +78,8 @@ pub(crate) struct JobView {
     /// What the employer types as account number at the paybill.
     #[schema(example = "ESCROW_7K3M9QX2A")]
     escrow_contract_id: String,
-    /// `pending_deposit`, `partially_funded`, `funded`, `in_progress`, `completed`, `released`, `refunded`,
-    /// `cancelled`.
+    /// `pending_deposit`, `partially_funded`, `funded`, `in_progress`, `completed`, `released`, `disputed`,
+    /// `resolved`, `refunded`, `cancelled`.
     #[schema(example = "pending_deposit")]
     escrow_status: &'static str,
     /// Whether the whole amount lies on chain, not released.

@@ -135,6 +135,11 @@ impl Call {
         sha256(&[self.key.as_str().as_bytes()])
     }
 
+    /// Who calls.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     fn actor(&self) -> Actor {
         Actor::Party(self.caller.party)
     }
@@ -173,7 +178,7 @@ fn key(headers: &HeaderMap) -> Result<IdempotencyKey, Refusal> {
 }
 
 /// Does `act` unless the key was used before; then gives that call's answer again.
-async fn once<T: Serialize>(
+pub(super) async fn once<T: Serialize>(
     app: &App,
     call: &Call,
     status: StatusCode,

@@ -1,0 +1,167 @@
+//! Every arrow of an escrow, and the amounts on them.
+
+use super::*;
+use amana_ledger::money::Asset;
+use uuid::Uuid;
+
+const WHOLE: i64 = 5_000_000;
+
+fn terms() -> Terms {
+    Terms {
+        reference: EscrowRef::mint(&Fixed),
+        book: BookId::parse("kenya:KES").unwrap(),
+        job: Some(1),
+        employer: PartyId(Uuid::from_u128(1)),
+        amount: Money::new(Asset::Kes, WHOLE).unwrap(),
+        fee: 0,
+    }
+}
+
+struct Fixed;
+impl amana_ledger::id::Rng for Fixed {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+}
+
+fn part(minor: i64) -> Amount {
+    Amount::new(minor).unwrap()
+}
+
+fn at() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+}
+
+fn employee() -> PartyId {
+    PartyId(Uuid::from_u128(2))
+}
+
+/// Every state and every event: who accepts whom, and nothing else.
+fn states() -> Vec<(&'static str, State)> {
+    let worker = Some(employee());
+    vec![
+        ("empty", State::Open { booked: 0, minted: 0, employee: None }),
+        ("named", State::Open { booked: 0, minted: 0, employee: worker }),
+        ("booked", State::Open { booked: WHOLE, minted: 0, employee: worker }),
+        ("funded", State::Funded { employee: None, at: at() }),
+        ("working", State::Funded { employee: worker, at: at() }),
+        ("releasing", State::Releasing { employee: employee(), at: at() }),
+        ("released", State::Released { employee: employee(), at: at() }),
+        ("asked", State::Disputed { employee: worker, at: at(), until: None }),
+        ("disputed", State::Disputed { employee: worker, at: at(), until: Some(at()) }),
+        ("resolved", State::Resolved { employee: worker, at: at() }),
+        ("refunded", State::Refunded),
+        ("cancelling", State::Cancelling),
+        ("cancelled", State::Cancelled),
+    ]
+}
+
+fn events() -> Vec<(&'static str, Event)> {
+    vec![
+        ("booked", Event::Booked(part(WHOLE))),
+        ("minted", Event::Minted(part(WHOLE), at())),
+        ("assign", Event::Assign(employee())),
+        ("complete", Event::Complete),
+        ("released", Event::Released { surrender: Some("hash:0".into()), to_payee: WHOLE }),
+        ("refunded", Event::Refunded(part(WHOLE))),
+        ("dispute", Event::Dispute(Side::Employer)),
+        ("disputed", Event::Disputed(at())),
+        ("decided", Event::Resolved { surrender: None, to_payee: 0, to_payer: Some(part(WHOLE)) }),
+        ("cancel", Event::Cancel),
+        ("cancelled", Event::Cancelled),
+    ]
+}
+
+#[test]
+fn the_arrows_are_these_and_no_others() {
+    let arrows = [
+        "empty booked",
+        "empty assign",
+        "empty cancel",
+        "named booked",
+        "booked minted",
+        "funded assign",
+        "funded refunded",
+        "funded dispute",
+        "funded disputed",
+        "working complete",
+        "working refunded",
+        "working dispute",
+        "working disputed",
+        "releasing released",
+        "releasing refunded",
+        "releasing disputed",
+        "asked released",
+        "asked refunded",
+        "asked disputed",
+        "asked decided",
+        "disputed decided",
+        "cancelling cancelled",
+    ];
+    let terms = terms();
+    for (state_name, state) in states() {
+        for (event_name, event) in events() {
+            let name = format!("{state_name} {event_name}");
+            let taken = state.clone().next(&terms, event).is_ok();
+            assert_eq!(taken, arrows.contains(&name.as_str()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn complete_before_the_chain_confirmed_is_not_yet() {
+    let waiting = State::Open { booked: WHOLE, minted: 0, employee: Some(employee()) };
+    assert!(waiting.next(&terms(), Event::Complete).unwrap_err().soon);
+    let short = State::Open { booked: WHOLE - 1, minted: 0, employee: Some(employee()) };
+    assert!(!short.next(&terms(), Event::Complete).unwrap_err().soon);
+}
+
+#[test]
+fn a_decision_pays_one_and_burns_the_others_part() {
+    let disputed = State::Disputed { employee: Some(employee()), at: at(), until: Some(at()) };
+    let decided = |surrender: Option<&str>, to_payee, to_payer: i64| Event::Resolved {
+        surrender: surrender.map(str::to_owned),
+        to_payee,
+        to_payer: Amount::new(to_payer).ok(),
+    };
+    let burn = |minor, vault_before| Command::Chain(Wish::Burn { amount: part(minor), vault_before });
+    let commands = |event| disputed.clone().next(&terms(), event).unwrap().1;
+    let both = commands(decided(Some("hash:0"), WHOLE - 300, 300));
+    let pay = Command::Pay { employee: employee(), surrender: "hash:0".into(), claim: WHOLE - 300 };
+    assert!(both.contains(&pay) && both.contains(&burn(300, WHOLE)));
+    let back = commands(decided(None, 0, WHOLE));
+    assert!(back.contains(&burn(WHOLE, WHOLE)));
+    assert!(!back.iter().any(|command| matches!(command, Command::Pay { .. })));
+}
+
+#[test]
+fn nothing_is_withdrawn_while_a_deposit_is_on_its_way() {
+    let partly = |minted| State::Open { booked: 100, minted, employee: None };
+    assert!(partly(40).next(&terms(), Event::Cancel).unwrap_err().soon);
+    assert_eq!(partly(100).next(&terms(), Event::Cancel).unwrap().0, State::Cancelling);
+}
+
+#[test]
+fn parts_add_up_in_any_order() {
+    let terms = terms();
+    for parts in [[1, WHOLE - 1], [WHOLE - 1, 1], [WHOLE / 2, WHOLE / 2]] {
+        let mut state = State::Open { booked: 0, minted: 0, employee: None };
+        for minor in parts {
+            state = state.next(&terms, Event::Booked(part(minor))).unwrap().0;
+        }
+        assert_eq!(state.due(&terms), 0);
+        assert!(state.clone().next(&terms, Event::Booked(part(1))).is_err(), "no shilling beyond the amount");
+        for minor in parts {
+            state = state.next(&terms, Event::Minted(part(minor), at())).unwrap().0;
+        }
+        assert_eq!(state.status(), Status::Funded);
+    }
+}
+
+#[test]
+fn the_fee_and_the_payee_share_the_whole() {
+    let working = State::Funded { employee: Some(employee()), at: at() };
+    let terms = Terms { fee: 125, ..terms() };
+    let (_, commands) = working.next(&terms, Event::Complete).unwrap();
+    assert!(commands.contains(&Command::Chain(Wish::Release { to_payee: WHOLE - 125, fee: 125 })));
+}
