@@ -174,3 +174,39 @@ async fn strangers_auditors_and_people_check_what_is_sealed() {
     assert_eq!(api.get(own, &other).await.ok(200)["inside"], json!([]));
     api.world.sound().await;
 }
+
+#[tokio::test]
+async fn a_jobs_parties_withdraw_and_object_and_nobody_else() {
+    let api = Api::open().await;
+    let (employer, _) = api.register("employer", "0712345126").await;
+    let (other, _) = api.register("employer", "0712345127").await;
+    let (employee, worker) = api.register("employee", "0722345126").await;
+    let ask = async |id: i64, what: &str, token: &str| {
+        let key = format!("{}-{id}", what.replace(['?', '='], "-"));
+        keyed(&api, &format!("/v1/jobs/{id}:{what}"), (token, &key), "").await
+    };
+
+    let (withdrawn, reference) = api.job(&employer, "500.00").await;
+    api.paid("UKK71XQ4Z1", &reference, "200.00").await;
+    ask(withdrawn, "cancel?simulate=true", &other).await.problem(404, "not_found");
+    let told = ask(withdrawn, "cancel?simulate=true", &employer).await.ok(200);
+    assert_eq!((&told["simulated"], &told["chain_calls"]), (&json!(true), &json!(["cancel"])));
+    assert_eq!(told["postings"][0]["amount"], "200.00");
+    assert_eq!(told["postings"][0]["debit"], format!("escrow:{reference}"));
+    let unchanged = api.get(&format!("/api/jobs/{withdrawn}/"), &employer).await.ok(200);
+    assert_eq!(unchanged["escrow_status"], "partially_funded");
+    let done = ask(withdrawn, "cancel", &employer).await.ok(200);
+    assert_eq!((&done["status"], &done["escrow_status"]), (&json!("cancelled"), &json!("cancelled")));
+    ask(withdrawn, "dispute", &employer).await.problem(409, "wrong_state");
+    ask(withdrawn, "frame", &employer).await.problem(404, "not_found");
+
+    let (disputed, reference) = api.job(&employer, "500.00").await;
+    api.paid("UKK71XQ4Z2", &reference, "500.00").await;
+    let invite = json!({"employee": worker, "invite": true});
+    api.patch(&format!("/api/jobs/{disputed}/"), &employer, invite).await.ok(200);
+    ask(disputed, "cancel", &employer).await.problem(409, "wrong_state");
+    ask(disputed, "dispute", &other).await.problem(404, "not_found");
+    let done = ask(disputed, "dispute", &employee).await.ok(200);
+    assert_eq!(done["escrow_status"], "disputed");
+    ask(disputed, "dispute?", &employer).await.problem(409, "wrong_state");
+}
