@@ -45,16 +45,16 @@ pub async fn wish_at(
     Ok(())
 }
 
-/// Ends a wish that is not wanted any more, unless it is under way: then the contract says what came first.
+/// Ends a wish that is not wanted any more, unless it is somebody's turn to carry it or it is under way: then
+/// the contract says what came first.
 ///
 /// # Errors
 /// The database's.
 pub async fn drop_wish(tx: &mut Tx, key: &str, now: DateTime<Utc>) -> Result<(), Fault> {
     sqlx::query!(
         "update chain.intent i set status = 'done', reason = 'not wanted any more', done_at = $2
-         where key = $1 and status = 'open' and not exists (
-             select from chain.attempt a where a.intent = i.id and a.status = 'open'
-         )",
+         where key = $1 and status = 'open' and (lease_until is null or lease_until <= $2)
+             and not exists (select from chain.attempt a where a.intent = i.id and a.status = 'open')",
         key,
         now
     )
