@@ -349,7 +349,11 @@ impl State {
             (Self::Funded { .. } | Self::Releasing { .. }, Event::Refunded(vault)) => {
                 (Self::Refunded, vec![Emit("escrow.refunded"), burn(vault, 0)])
             }
-            // Who objects is heard while the money is there. The chain freezes it, or has released it.
+            // Who objects is heard while the money is there and somebody works for it. The chain freezes it, or
+            // has released it.
+            (Self::Funded { employee: None, .. }, Event::Dispute(_)) => {
+                return Err(OutOfOrder::wrong(format!("{reference} has no employee assigned")));
+            }
             (Self::Funded { employee, at }, Event::Dispute(side)) => {
                 let commands = vec![Emit("escrow.dispute_asked"), Chain(Wish::Dispute(side))];
                 (Self::Disputed { employee, at, until: None }, commands)

@@ -82,7 +82,6 @@ fn the_arrows_are_these_and_no_others() {
         "booked minted",
         "funded assign",
         "funded refunded",
-        "funded dispute",
         "funded disputed",
         "working complete",
         "working refunded",
@@ -132,6 +131,16 @@ fn a_decision_pays_one_and_burns_the_others_part() {
     let back = commands(decided(None, 0, WHOLE));
     assert!(back.contains(&burn(WHOLE, WHOLE)));
     assert!(!back.iter().any(|command| matches!(command, Command::Pay { .. })));
+}
+
+#[test]
+fn nobody_objects_before_somebody_is_named() {
+    for side in [Side::Employer, Side::Employee] {
+        let nobody = State::Funded { employee: None, at: at() };
+        assert!(nobody.next(&terms(), Event::Dispute(side)).unwrap_err().why.contains("no employee"));
+        let working = State::Funded { employee: Some(employee()), at: at() };
+        assert!(working.next(&terms(), Event::Dispute(side)).is_ok());
+    }
 }
 
 #[test]
