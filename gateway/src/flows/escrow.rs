@@ -349,8 +349,8 @@ impl State {
             (Self::Funded { .. } | Self::Releasing { .. }, Event::Refunded(vault)) => {
                 (Self::Refunded, vec![Emit("escrow.refunded"), burn(vault, 0)])
             }
-            // Who objects is heard while the money is there and somebody works for it. The chain freezes it, or
-            // has released it.
+            // Who objects is heard while the money is there and somebody works for it. The chain freezes
+            // it, or has released it.
             (Self::Funded { employee: None, .. }, Event::Dispute(_)) => {
                 return Err(OutOfOrder::wrong(format!("{reference} has no employee assigned")));
             }
