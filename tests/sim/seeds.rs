@@ -125,7 +125,7 @@ async fn finish(world: &World, job: &Job, seed: u64) {
         match world.state(&job.reference).await.status() {
             Status::Cancelled if world.chain_events(&job.reference, "cancelled").await > 0 => break,
             // Nobody decides.
-            Status::Disputed => days(world, 15).await,
+            Status::Disputed => world.days(15).await,
             Status::Released | Status::Resolved if world.chain_events(&job.reference, "burned").await > 0 => {
                 break;
             }
@@ -160,16 +160,6 @@ async fn ended(world: &World, job: &Job, what: &str) -> bool {
         assert_eq!(world.chain_events(&job.reference, kind).await, *times, "{kind}: {what}");
     }
     status == Status::Released
-}
-
-/// Lets days go by: the network shows half a day a page, and forgets after a week.
-async fn days(world: &World, days: i64) {
-    for _ in 0..days {
-        world.wait(TimeDelta::days(1)).await;
-        for _ in 0..3 {
-            world.settle().await;
-        }
-    }
 }
 
 #[tokio::test]

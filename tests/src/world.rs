@@ -145,6 +145,16 @@ impl World {
         self.clock.advance(by);
         self.settle().await;
     }
+
+    /// Lets days go by. The network shows ten thousand ledgers a page, half a day, and forgets after a week.
+    pub async fn days(&self, days: i64) {
+        for _ in 0..days {
+            self.wait(TimeDelta::days(1)).await;
+            for _ in 0..3 {
+                self.settle().await;
+            }
+        }
+    }
 }
 
 /// Everything listens where there is room; the rail is quick, rich, and mute until it is told where to call.

@@ -6,7 +6,6 @@ use amana_gateway::people::Role;
 use amana_ledger::id::{EscrowRef, PartyId};
 use amana_tests::story::payment;
 use amana_tests::world::World;
-use chrono::TimeDelta;
 
 /// An escrow of 500 shillings into which `paid` came, with an employee on it if it is all.
 async fn paid(world: &World, paid: &str) -> (PartyId, EscrowRef) {
@@ -20,16 +19,6 @@ async fn paid(world: &World, paid: &str) -> (PartyId, EscrowRef) {
         world.settle().await;
     }
     (employer, reference)
-}
-
-/// Lets days go by. The network shows ten thousand ledgers a page, half a day, and forgets after a week.
-async fn days(world: &World, days: i64) {
-    for _ in 0..days {
-        world.wait(TimeDelta::days(1)).await;
-        for _ in 0..3 {
-            world.settle().await;
-        }
-    }
 }
 
 async fn dispute(world: &World, reference: &EscrowRef, side: Side) -> Status {
@@ -50,10 +39,10 @@ async fn what_nobody_decides_goes_back_by_default_when_its_time_is_over() {
         assert_eq!(world.chain_events(&reference, "disputed").await, 1);
         assert!(world.complete(&world.app, &reference).await.is_err(), "frozen");
         // Before the deadline nothing moves.
-        days(&world, 12).await;
+        world.days(12).await;
         assert_eq!(world.state(&reference).await.status(), Status::Disputed);
         assert_eq!(world.balance(&format!("escrow:{reference}")).await, "500.00");
-        days(&world, 3).await;
+        world.days(3).await;
         assert_eq!(world.state(&reference).await.status(), Status::Resolved);
         assert_eq!(world.balance(&format!("escrow:{reference}")).await, "0.00");
         assert_eq!(world.balance(&format!("employer:{employer}")).await, "500.00");
