@@ -17,7 +17,7 @@ use uuid::Uuid;
 /// When the traffic begins, milliseconds.
 const BEGIN: u64 = 1_790_000_000_000;
 /// Transfers of a request that goes by `COPY`.
-const LARGE: u64 = 120;
+const LARGE: u64 = 208;
 
 /// A clock that goes on by a millisecond whenever it is asked, from a time of its own: two processes never
 /// agree on the time, and one that is started again is late.
