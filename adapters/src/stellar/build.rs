@@ -180,14 +180,25 @@ async fn try_build(
         Ok(auth) => auth,
         Err(reason) => return Ok(Outcome::Refused { code: "unauthorised".into(), reason }),
     };
-    let mut tx = draft(seat, max_time, call(&function, auth.clone())?)?;
+    let tx = draft(seat, max_time, call(&function, auth.clone())?)?;
     // A nonce of ours is part of the footprint, so a signed call is run once more, now with signatures
     // checked.
     let run = if auth == asked { recorded } else { desk.rpc.simulate(&unsigned(tx.clone())?).await? };
-    if let Some(refused) = refusal(&run, desk.at_least) {
+    priced(desk, seat, (tx, now), &run).await
+}
+
+/// Signs a transaction with the resources its run needed, unless the run failed or is dearer than anybody
+/// should pay.
+async fn priced(
+    desk: &Desk<'_>,
+    seat: Seat<'_>,
+    (mut tx, now): (Transaction, Now),
+    run: &Simulation,
+) -> Result<Outcome<Built>, ChainFault> {
+    if let Some(refused) = refusal(run, desk.at_least) {
         return Ok(refused);
     }
-    let soroban = resources(&run, desk.leeway)?;
+    let soroban = resources(run, desk.leeway)?;
     let fee = soroban.resource_fee.saturating_add(inclusion_fee(desk.rpc).await);
     if fee > desk.limits.max_fee {
         let why = format!("fee of {fee} stroops is above the limit of {}", desk.limits.max_fee);

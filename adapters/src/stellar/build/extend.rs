@@ -5,10 +5,9 @@ use stellar_xdr::{
     SorobanTransactionData, SorobanTransactionDataExt, TransactionExt, VecM,
 };
 
-use super::super::contract::refusal;
 use super::super::rpc::ChainFault;
 use super::super::wire::decode;
-use super::{Built, Desk, Seat, draft, finish, inclusion_fee, now, resources, unsigned};
+use super::{Built, Desk, Seat, draft, now, priced, unsigned};
 use crate::port::Outcome;
 
 /// Builds the transaction that prolongs entries' lives, or says why not.
@@ -46,16 +45,5 @@ async fn try_extend(
         resource_fee: 0,
     });
     let run = desk.rpc.simulate(&unsigned(tx.clone())?).await?;
-    if let Some(refused) = refusal(&run, desk.at_least) {
-        return Ok(refused);
-    }
-    let soroban = resources(&run, desk.leeway)?;
-    let fee = soroban.resource_fee.saturating_add(inclusion_fee(desk.rpc).await);
-    if fee > desk.limits.max_fee {
-        let why = format!("fee of {fee} stroops is above the limit of {}", desk.limits.max_fee);
-        return Ok(Outcome::NotSent { why });
-    }
-    tx.fee = u32::try_from(fee).map_err(|_| ChainFault::Encoding(format!("fee {fee}")))?;
-    tx.ext = TransactionExt::V1(soroban);
-    finish(desk.network, seat, tx, now).map(Outcome::Done)
+    priced(desk, seat, (tx, now), &run).await
 }
