@@ -152,6 +152,7 @@ create table chain.intent (
     done_at timestamp with time zone,
     book text,
     stopped_at timestamp with time zone,
+    heeded boolean not null default false,
     constraint intent_key_key UNIQUE (key),
     constraint intent_order UNIQUE (escrow, no),
     constraint intent_pkey PRIMARY KEY (id),
@@ -162,6 +163,7 @@ create table chain.intent (
 CREATE INDEX intent_book ON chain.intent USING btree (book, created_at) WHERE (book IS NOT NULL);
 CREATE UNIQUE INDEX intent_one_of_book ON chain.intent USING btree (book, ((op ->> 'op'::text))) WHERE (status = 'open'::text);
 CREATE INDEX intent_open ON chain.intent USING btree (due_at) WHERE (status = 'open'::text);
+CREATE INDEX intent_unheeded ON chain.intent USING btree (done_at) WHERE ((status = 'refused'::text) AND (NOT heeded));
 grant insert, select, update on chain.intent to amana_app;
 grant select on chain.intent to amana_reader;
 
@@ -227,6 +229,21 @@ CREATE INDEX collection_escrow ON flow.collection USING btree (escrow);
 CREATE INDEX collection_suspense ON flow.collection USING btree (booked_at) WHERE (status = 'suspense'::text);
 grant insert, select, update on flow.collection to amana_app;
 grant select on flow.collection to amana_reader;
+
+create table flow.decision (
+    escrow text not null,
+    no integer not null,
+    decided_by uuid not null,
+    at timestamp with time zone not null,
+    to_payee bigint not null,
+    to_payer bigint not null,
+    reason privacy.sealed not null,
+    constraint decision_pkey PRIMARY KEY (escrow, no),
+    constraint decision_escrow_fkey FOREIGN KEY (escrow) REFERENCES flow.escrow(reference),
+    constraint decision_parts CHECK (((to_payee >= 0) AND (to_payer >= 0) AND ((to_payee + to_payer) > 0)))
+);
+grant insert, select on flow.decision to amana_app;
+grant select on flow.decision to amana_reader;
 
 create table flow.escrow (
     reference text not null,

@@ -40,7 +40,25 @@ pub struct App {
     pub channels: Vec<Keypair>,
 }
 
+/// What carries wishes to the chain: as much as who only decides disputes is given.
+#[derive(Clone, Copy)]
+pub struct Carrier<'a> {
+    /// Postgres.
+    pub db: &'a Db,
+    /// What time it is.
+    pub clock: &'a dyn Clock,
+    /// The chain, with the keys that sign for it here.
+    pub chain: &'a Stellar,
+    /// The accounts that pay the chain's fees.
+    pub channels: &'a [Keypair],
+}
+
 impl App {
+    /// What carries the house's wishes to the chain.
+    pub fn carrier(&self) -> Carrier<'_> {
+        Carrier { db: &self.db, clock: &*self.clock, chain: &self.chain, channels: &self.channels }
+    }
+
     /// Wires the surroundings as `config` says.
     ///
     /// # Errors

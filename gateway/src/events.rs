@@ -41,7 +41,20 @@ pub async fn emit(
     (subject, name): (&str, &str),
     body: Value,
 ) -> Result<(), Fault> {
-    let at = app.clock.now();
+    note(tx, app.clock.now(), actor, (subject, name), body).await
+}
+
+/// As [`emit`], for who is told the time.
+///
+/// # Errors
+/// The database's.
+pub async fn note(
+    tx: &mut Tx,
+    at: DateTime<Utc>,
+    actor: Actor,
+    (subject, name): (&str, &str),
+    body: Value,
+) -> Result<(), Fault> {
     sqlx::query!(
         "insert into event.event (subject, name, at, body) values ($1, $2, $3, $4)",
         subject,

@@ -22,6 +22,7 @@ use amana_gateway::roles::serve::{Listeners, Serving};
 use amana_gateway::roles::standalone::{Addresses, Standalone};
 use amana_gateway::roles::verify;
 use amana_gateway::worker;
+use amana_gateway::worker::arbiter::Arbiter;
 use amana_ledger::id::{Clock, Rng};
 use amana_ledger::money::{Asset, Money};
 use chrono::{DateTime, SubsecRound, Utc};
@@ -49,6 +50,8 @@ enum Role {
         #[arg(long)]
         embedded: bool,
     },
+    /// Carries decided disputes to the chain until told to stop. It alone has the arbiter's key.
+    Arbiter,
     /// Brings the database up to date, as its owner.
     Migrate,
     /// Plays the main job end to end on this machine and prints the money story.
@@ -119,6 +122,7 @@ async fn run(role: Role, environment: Environment) -> Result<ExitCode, Failure> 
     match role {
         Role::Serve { embedded: false } => serve(&environment).await?,
         Role::Serve { embedded: true } => serve_embedded(environment).await?,
+        Role::Arbiter => arbitrate(&environment).await?,
         Role::Migrate => {
             let url = config::migrate_url(&environment)?;
             MIGRATIONS.run(Db::connect(url.expose(), 1).await?.pool()).await?;
@@ -178,6 +182,21 @@ async fn serve(environment: &Environment) -> Result<(), Failure> {
     tracing::info!("serving");
     stop.await;
     serving.stop().await;
+    Ok(())
+}
+
+async fn arbitrate(environment: &Environment) -> Result<(), Failure> {
+    let config = config::Arbiter::read(environment)?;
+    let stop = stop_signal()?;
+    let Means { clock, rng, http } = means()?;
+    let db = Db::connect(config.database_url.expose(), 2).await?;
+    let arbiter = Arc::new(Arbiter::wire(config, (db, http), clock, rng)?);
+    arbiter.fits().await?;
+    arbiter.prepare().await?;
+    let working = worker::arbitrate(&arbiter);
+    tracing::info!("deciding");
+    stop.await;
+    working.stop().await;
     Ok(())
 }
 

@@ -210,3 +210,69 @@ async fn a_jobs_parties_withdraw_and_object_and_nobody_else() {
     assert_eq!(done["escrow_status"], "disputed");
     ask(disputed, "dispute?", &employer).await.problem(409, "wrong_state");
 }
+
+#[tokio::test]
+async fn who_decides_a_dispute_is_no_party_of_it_and_decides_once() {
+    let api = Api::open().await;
+    api.world.capital().await;
+    let (employer, _) = api.register("employer", "0712345126").await;
+    let (employee, worker) = api.register("employee", "0722345126").await;
+    let approver = api.staff(Role::Approver, "0712345001").await;
+    let admin = api.staff(Role::Admin, "0712345002").await;
+    let (id, reference) = api.job(&employer, "500.00").await;
+    api.paid("UKK71XQ4Z1", &reference, "500.00").await;
+    api.patch(&format!("/api/jobs/{id}/"), &employer, json!({"employee": worker, "invite": true}))
+        .await
+        .ok(200);
+    let ask = async |what: &str, who: (&str, &str), body: &Value| {
+        keyed(&api, &format!("/v1/jobs/{id}{what}"), who, &body.to_string()).await
+    };
+    let parts =
+        |to_payee: i64, to_payer: i64| json!({"to_payee": to_payee, "to_payer": to_payer, "reason": "half"});
+    let ruling = parts(30_000, 20_000);
+    ask(":resolve", (&approver, "early"), &ruling).await.problem(409, "wrong_state");
+    ask(":dispute", (&employee, "object"), &Value::Null).await.ok(200);
+    ask(":resolve", (&approver, "soon"), &ruling).await.problem(409, "not_yet");
+    api.world.settle().await;
+    // However the path is written, and whoever looks after other things.
+    for path in [":resolve", "%3Aresolve", ":resolv%65"] {
+        for who in [&employer, &employee, &admin] {
+            ask(path, (who, "mine"), &ruling).await.problem(403, "forbidden");
+        }
+    }
+    ask(":dispute", (&approver, "object"), &Value::Null).await.problem(403, "forbidden");
+    for (field, body) in [
+        ("/to_payer", parts(30_000, 20_001)),
+        ("/to_payer", parts(30_000, -1)),
+        ("/to_payee", parts(50_001, 0)),
+        ("/reason", json!({"to_payee": 50_000, "to_payer": 0, "reason": " "})),
+    ] {
+        let problem = ask(":resolve", (&approver, "wrong"), &body).await.problem(422, "bad_field");
+        assert_eq!(at_fault(&problem), [field]);
+        ask(":resolve?simulate=true", (&approver, "wrong"), &body).await.problem(422, "bad_field");
+    }
+    let told = ask(":resolve?simulate=true", (&approver, "try"), &ruling).await.ok(200);
+    assert_eq!(told["chain_calls"], json!(["resolve", "burn", "burn"]));
+    let posted = |event: &str| {
+        let all = told["postings"].as_array().unwrap().iter().filter(|posting| posting["event"] == event);
+        all.map(|posting| posting["amount"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(posted("resolved"), ["300.00", "200.00", "200.00"]);
+    assert_eq!((posted("payout_hold"), posted("burn_final")), (vec!["300.00"], vec!["200.00", "300.00"]));
+    let decided = "select count(*) from flow.decision";
+    let decided =
+        async || sqlx::query_scalar::<_, i64>(decided).fetch_one(&api.world.database.owner).await.unwrap();
+    assert_eq!(decided().await, 0, "nothing was written");
+
+    let first = ask(":resolve", (&approver, "ruling"), &ruling).await;
+    assert_eq!(first.ok(200)["escrow_status"], "disputed");
+    let again = ask(":resolve", (&approver, "ruling"), &ruling).await;
+    assert_eq!((again.ok(200), again.header("idempotency-replayed")), (first.ok(200), Some("true")));
+    ask(":resolve", (&approver, "ruling"), &parts(50_000, 0)).await.problem(422, "idempotency_key_reused");
+    ask(":resolve", (&approver, "other"), &ruling).await.problem(409, "wrong_state");
+    assert_eq!(decided().await, 1);
+    api.world.arbitrate().await;
+    let job = api.get(&format!("/api/jobs/{id}/"), &employer).await.ok(200);
+    assert_eq!((&job["status"], &job["escrow_status"]), (&json!("completed"), &json!("resolved")));
+    api.world.sound().await;
+}

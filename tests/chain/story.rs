@@ -25,7 +25,10 @@ async fn an_escrow_is_created_funded_assigned_released_and_burned() {
     );
     let escrow = stellar.escrow(&key).await.unwrap().unwrap();
     assert_eq!((escrow.state, escrow.amount, escrow.funded), (EscrowState::Open, 5_000_037, 0));
-    assert_eq!((escrow.payer.as_str(), escrow.expiry), (stellar.delegate().as_str(), expiry));
+    assert_eq!(
+        (escrow.payer.as_str(), escrow.expiry),
+        (stellar.house().unwrap().delegate.address().as_str(), expiry)
+    );
 
     told.extend(chain.act(&ChainOp::Fund { key, deposit_id: [8; 32], amount: amount(2_000_001) }).await);
     let escrow = stellar.escrow(&key).await.unwrap().unwrap();

@@ -13,10 +13,11 @@ use amana_adapters::http::{Client, Limits};
 use amana_adapters::intersend::sim as rail;
 use amana_adapters::stellar::deploy::Deployed;
 use amana_gateway::app::App;
-use amana_gateway::config::{Config, Environment, Rails};
+use amana_gateway::config::{self, Config, Environment, Rails};
 use amana_gateway::db::{Db, Fuse};
 use amana_gateway::embedded::{Means, Secrets, Setting, Sides};
 use amana_gateway::worker;
+use amana_gateway::worker::arbiter::Arbiter;
 use amana_ledger::id::{Clock, Rng};
 use amana_ledger::money::{Asset, Money};
 use amana_localnet::Localnet;
@@ -86,6 +87,7 @@ pub struct World {
     /// The gateway.
     pub app: Arc<App>,
     config: Config,
+    arbiter: config::Arbiter,
 }
 
 impl World {
@@ -115,13 +117,17 @@ impl World {
         let mut environment = Environment::default();
         environment.set("DATABASE_URL", database.app_url());
         sides.describe(&secrets, &mut environment);
+        let mut deciding = Environment::default();
+        deciding.set("DATABASE_URL", database.app_url());
+        sides.describe_arbiter(&secrets, &mut deciding);
+        let arbiter = config::Arbiter::read(&deciding).expect("the arbiter's configuration reads");
         change(&mut environment);
         let config = Config::read(&environment, Rails::Simulated).expect("the configuration reads");
         let Sides { network: chain, deployed, rail, texts, .. } = sides;
         let db = Db::from_pool(database.app.clone());
         let app = App::wire(config.clone(), db, clock.clone(), dice.clone()).expect("the gateway is wired");
         worker::prepare(&app).await.expect("the books are open");
-        Self { database, clock, dice, chain, deployed, rail, texts, app: Arc::new(app), config }
+        Self { database, clock, dice, chain, deployed, rail, texts, app: Arc::new(app), config, arbiter }
     }
 
     /// The same gateway, as if its process had been started anew, dying as `fuse` says.
@@ -133,6 +139,24 @@ impl World {
         };
         let app = App::wire(self.config.clone(), db, self.clock.clone(), self.dice.clone());
         Arc::new(app.expect("the gateway is wired"))
+    }
+
+    /// The one who decides disputes, as a process of its own that dies as `fuse` says.
+    pub async fn arbiter(&self, fuse: Option<Arc<Fuse>>) -> Arbiter {
+        let db = Db::from_pool(self.database.app.clone());
+        let http = Client::new(Limits::default(), self.dice.clone()).expect("an http client");
+        let means = (fuse.map_or_else(|| db.clone(), |fuse| db.with_fuse(fuse)), http);
+        let arbiter = Arbiter::wire(self.arbiter.clone(), means, self.clock.clone(), self.dice.clone());
+        let arbiter = arbiter.expect("the arbiter is wired");
+        arbiter.prepare().await.expect("its channel is known");
+        arbiter
+    }
+
+    /// Lets the arbiter, and then the worker, do all that is due.
+    pub async fn arbitrate(&self) {
+        let arbiter = self.arbiter(None).await;
+        while arbiter.step().await.expect("the arbiter has no trouble") {}
+        self.settle().await;
     }
 
     /// Lets the worker do all that is due.

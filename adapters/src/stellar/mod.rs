@@ -52,15 +52,22 @@ pub struct Signers {
     pub delegate: Keypair,
 }
 
+/// Whose keys one process signs with: no process has all of them.
+#[derive(Debug, Clone)]
+enum Keys {
+    /// Daily work.
+    House(Signers),
+    /// Decides disputes, and nothing else.
+    Arbiter(Keypair),
+}
+
 /// Our contracts on one network.
 #[derive(Clone)]
 pub struct Stellar {
     network: Network,
     id: Hash,
     rpc: Rpc,
-    signers: Signers,
-    /// Only where disputes are decided.
-    arbiter: Option<Keypair>,
+    keys: Keys,
     limits: Limits,
     rng: Arc<dyn Rng>,
     /// The newest ledger in which something of ours was seen to happen: no older answer is believed.
@@ -84,6 +91,23 @@ impl Stellar {
         http: Client,
         rng: Arc<dyn Rng>,
     ) -> Result<Self, ChainFault> {
+        Self::with_keys(network, Keys::House(signers), http, rng)
+    }
+
+    /// The same for the one who decides disputes. Who serves never has that key, and who has it nothing else.
+    ///
+    /// # Errors
+    /// As [`Stellar::new`].
+    pub fn arbiter(
+        network: Network,
+        key: Keypair,
+        http: Client,
+        rng: Arc<dyn Rng>,
+    ) -> Result<Self, ChainFault> {
+        Self::with_keys(network, Keys::Arbiter(key), http, rng)
+    }
+
+    fn with_keys(network: Network, keys: Keys, http: Client, rng: Arc<dyn Rng>) -> Result<Self, ChainFault> {
         wire::contract_id(&network.contract)?;
         wire::contract_id(&network.token)?;
         network.anchor.as_deref().map(wire::contract_id).transpose()?;
@@ -91,13 +115,7 @@ impl Stellar {
         let rpc = Rpc::new(http, network.rpc_url.clone());
         let id = wire::network_id(&network.passphrase);
         let (limits, seen) = (Limits::default(), Arc::default());
-        Ok(Self { network, id, rpc, signers, arbiter: None, limits, rng, seen })
-    }
-
-    /// The same with the key that decides disputes. The server never has it.
-    #[must_use]
-    pub fn with_arbiter(self, arbiter: Keypair) -> Self {
-        Self { arbiter: Some(arbiter), ..self }
+        Ok(Self { network, id, rpc, keys, limits, rng, seen })
     }
 
     /// The same with other bounds on time and fee.
@@ -121,14 +139,9 @@ impl Stellar {
         Observer::sharing(&self.network, &self.rpc, &self.seen)
     }
 
-    /// The payer of employers without a key of their own, `G…`.
-    pub fn delegate(&self) -> String {
-        self.signers.delegate.address()
-    }
-
-    /// Who mints deposits and disputes for payees without an address, `G…`.
-    pub fn operator(&self) -> String {
-        self.signers.operator.address()
+    /// The keys of daily work; none where disputes are decided.
+    pub fn house(&self) -> Option<&Signers> {
+        if let Keys::House(signers) = &self.keys { Some(signers) } else { None }
     }
 
     /// What does not fit between our configuration and the chain: another network, another contract's roles,
@@ -149,8 +162,12 @@ impl Stellar {
                 return Ok(Some(format!("{} is not our contract: {first}", self.network.contract)));
             }
         };
-        let ours =
-            [("operator", self.signers.operator.address()), ("delegate", self.signers.delegate.address())];
+        let ours = match &self.keys {
+            Keys::House(Signers { operator, delegate }) => {
+                vec![("operator", operator.address()), ("delegate", delegate.address())]
+            }
+            Keys::Arbiter(arbiter) => vec![("arbiter", arbiter.address())],
+        };
         for (name, ours) in ours {
             let theirs =
                 wire::field(&config, name).and_then(wire::read_address).ok_or_else(|| odd("config"))?;
@@ -171,9 +188,9 @@ impl Stellar {
         if theirs != ours {
             return Ok(Some(format!("the contract's unit is {theirs}, ours is {ours}")));
         }
-        match &self.network.anchor {
-            Some(anchor) => self.anchor_misfit(anchor).await,
-            None => Ok(None),
+        match (&self.network.anchor, self.house()) {
+            (Some(anchor), Some(house)) => self.anchor_misfit(anchor, &house.operator).await,
+            _ => Ok(None),
         }
     }
 
@@ -194,8 +211,10 @@ impl Stellar {
         (channel, sequence): (&Keypair, i64),
         leeway: Leeway,
     ) -> Outcome<Built> {
-        let house = [&self.signers.operator, &self.signers.delegate];
-        let signers: Vec<&Keypair> = house.into_iter().chain(&self.arbiter).collect();
+        let signers = match &self.keys {
+            Keys::House(Signers { operator, delegate }) => vec![operator, delegate],
+            Keys::Arbiter(arbiter) => vec![arbiter],
+        };
         let desk = build::Desk {
             rpc: &self.rpc,
             network: &self.id,
@@ -209,7 +228,9 @@ impl Stellar {
         if let ChainOp::Extend { keys, to } = op {
             return build::extend(&desk, seat, (keys, *to)).await;
         }
-        let call = match op.call(&self.network, &self.delegate()) {
+        // Without a delegate nothing is opened: no address is none.
+        let delegate = self.house().map_or_else(String::new, |house| house.delegate.address());
+        let call = match op.call(&self.network, &delegate) {
             Ok(call) => call,
             Err(fault) => return Outcome::Refused { code: "unencodable".into(), reason: fault.to_string() },
         };
@@ -308,7 +329,7 @@ impl Stellar {
         Anchor::read(&self.view_anchor("at", vec![wire::string(book)?, op::count(size)?]).await?)
     }
 
-    async fn anchor_misfit(&self, anchor: &str) -> Result<Option<String>, ChainFault> {
+    async fn anchor_misfit(&self, anchor: &str, operator: &Keypair) -> Result<Option<String>, ChainFault> {
         let call = op::invocation(anchor, "operator", vec![])?;
         let theirs = match contract::view(&self.rpc, call, self.seen()).await? {
             Ok(theirs) => wire::read_address(&theirs).ok_or_else(|| odd("operator"))?,
@@ -317,7 +338,7 @@ impl Stellar {
                 return Ok(Some(format!("{anchor} is not our anchor contract: {first}")));
             }
         };
-        let ours = self.signers.operator.address();
+        let ours = operator.address();
         Ok((theirs != ours).then(|| format!("the anchor's operator is {theirs}, ours is {ours}")))
     }
 

@@ -174,12 +174,10 @@ pub enum ChainOp {
         /// The escrow.
         #[serde(with = "hex32")]
         key: [u8; 32],
-        /// Who signs: the payer (`Stellar::delegate`), or for a payee without an address the operator
-        /// (`Stellar::operator`).
+        /// Who signs: the payer, or for a payee without an address the operator (`Stellar::house`).
         by: String,
     },
-    /// Part what is left of a disputed escrow. Only who was given the arbiter's key can build it
-    /// (`Stellar::with_arbiter`).
+    /// Part what is left of a disputed escrow. Only the arbiter can build it (`Stellar::arbiter`).
     Resolve {
         /// The escrow.
         #[serde(with = "hex32")]

@@ -13,12 +13,14 @@ use std::str::FromStr;
 use amana_adapters::stellar::Keypair;
 use amana_ledger::chart::{BookId, Shortcode};
 
+mod arbiter;
 mod site;
 mod value;
 mod variables;
 
 pub use amana_adapters::port::Secret;
 
+pub use arbiter::Arbiter;
 pub use site::{Site, rpc_url, site};
 pub use value::{AllowList, MasterKey, Verify};
 pub use variables::{Environment, Unset, VARIABLES, Variable, markdown, plain_text, variable};
@@ -178,7 +180,7 @@ impl Config {
     pub fn read(environment: &Environment, rails: Rails) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let config = reader.config(rails);
-        reader.forbid_loaded(&["AMANA_STELLAR_ADMIN_SECRET", "AMANA_STELLAR_ARBITER_SECRET"]);
+        reader.forbid_loaded(&["AMANA_STELLAR_ADMIN_SECRET", "AMANA_STELLAR_ARBITER_SECRET"], "serving");
         match config {
             Some(config) if reader.problems.is_empty() => Ok(config),
             _ => Err(ConfigError(reader.problems)),
@@ -306,10 +308,11 @@ impl<'a> Reader<'a> {
         if self.environment.get(name).is_none() { Some(None) } else { self.get(name, parse).map(Some) }
     }
 
-    fn forbid_loaded(&mut self, names: &[&str]) {
+    fn forbid_loaded(&mut self, names: &[&str], process: &str) {
         for name in names {
             if self.environment.get(name).is_some() {
-                self.problem(name, "must not be in the environment of a serving process: unset it");
+                let why = format!("must not be in the environment of a {process} process: unset it");
+                self.problem(name, &why);
             }
         }
     }

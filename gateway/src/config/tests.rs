@@ -100,6 +100,23 @@ fn a_real_rail_is_not_served_through_an_open_door() {
 }
 
 #[test]
+fn a_deciding_process_loads_no_key_of_daily_work() {
+    let mut environment = whole();
+    for name in ["AMANA_STELLAR_OPERATOR_SECRET", "AMANA_STELLAR_DELEGATE_SECRET", "AMANA_MASTER_KEY"] {
+        environment.set(name, "");
+    }
+    let problems = |environment: &Environment| Arbiter::read(environment).unwrap_err().problems().to_vec();
+    assert_eq!(problems(&environment), ["AMANA_STELLAR_ARBITER_SECRET: is required and not set"]);
+    environment.set("AMANA_STELLAR_ARBITER_SECRET", SIGNER);
+    assert!(Arbiter::read(&environment).is_ok());
+    for name in ["AMANA_STELLAR_OPERATOR_SECRET", "AMANA_STELLAR_ADMIN_SECRET", "AMANA_MASTER_KEY"] {
+        environment.set(name, SIGNER);
+        assert!(problems(&environment)[0].starts_with(name));
+        environment.set(name, "");
+    }
+}
+
+#[test]
 fn a_serving_process_loads_neither_admin_nor_arbiter() {
     for name in ["AMANA_STELLAR_ADMIN_SECRET", "AMANA_STELLAR_ARBITER_SECRET"] {
         let mut environment = whole();

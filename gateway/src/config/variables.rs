@@ -158,7 +158,7 @@ pub static VARIABLES: &[Variable] = &[
     secret(
         "AMANA_STELLAR_ARBITER_SECRET",
         Absent,
-        "the contract's arbiter; `serve` refuses to start when it sees it",
+        "the contract's arbiter: `arbiter` signs decisions with it, `serve` refuses to start when it sees it",
     ),
     plain("INTERSEND_API_URL", Required, "the payout rail"),
     secret("INTERSEND_API_KEY", Required, "the payout rail's key"),

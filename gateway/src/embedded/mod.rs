@@ -106,6 +106,14 @@ impl Embedded {
         (environment, Rails::Simulated)
     }
 
+    /// The environment of the one who decides disputes: nothing of what serves is in it.
+    pub fn arbiter_environment(&self) -> Environment {
+        let mut environment = Environment::default();
+        environment.set("DATABASE_URL", self.cluster.url("amana_app", DATABASE));
+        self.sides.describe_arbiter(&self.secrets, &mut environment);
+        environment
+    }
+
     /// What to tell the person who started it: where everything answers, and who may log in.
     /// `open` if addresses beyond this machine reach it.
     pub fn welcome(&self, folder: &Path, (api, escrow): (&str, &str), open: bool) -> String {

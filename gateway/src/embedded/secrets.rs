@@ -43,8 +43,10 @@ pub struct Secrets {
     pub deployer: Keypair,
     /// The contract's admin, as an address only.
     pub admin: String,
-    /// The contract's arbiter, as an address only.
-    pub arbiter: String,
+    /// The contract's arbiter. What serves is never given it.
+    pub arbiter: Keypair,
+    /// Pays the fees of decisions.
+    pub arbiter_channel: Keypair,
 }
 
 impl Secrets {
@@ -82,6 +84,7 @@ impl Secrets {
         let delegate = key("stellar_delegate")?;
         let issuer = key("stellar_issuer")?;
         let deployer = key("stellar_deployer")?;
+        let (arbiter, arbiter_channel) = (key("stellar_arbiter")?, key("stellar_arbiter_channel")?);
         let channels =
             (1..=CHANNELS).map(|n| key(&format!("stellar_channel_{n}"))).collect::<io::Result<_>>()?;
         let mut address = |name: &str| {
@@ -93,7 +96,6 @@ impl Secrets {
             Ok::<_, io::Error>(address)
         };
         let admin = address("stellar_admin")?;
-        let arbiter = address("stellar_arbiter")?;
         Ok(Self {
             master_key,
             checkpoint,
@@ -108,6 +110,7 @@ impl Secrets {
             deployer,
             admin,
             arbiter,
+            arbiter_channel,
         })
     }
 }
@@ -163,7 +166,8 @@ mod tests {
         let second = Secrets::kept(&folder, &rng).unwrap();
         assert_eq!(first.master_key, second.master_key);
         assert_eq!(first.operator.address(), second.operator.address());
-        assert_eq!((&first.admin, &first.arbiter), (&second.admin, &second.arbiter));
+        assert_eq!(first.admin, second.admin);
+        assert_eq!(first.arbiter.address(), second.arbiter.address());
         for entry in fs::read_dir(&folder).unwrap() {
             let mode = entry.unwrap().metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);

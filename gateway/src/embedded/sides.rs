@@ -140,6 +140,21 @@ impl Sides {
         }
     }
 
+    /// Tells the arbiter where the chain is, with its own keys and no others.
+    pub fn describe_arbiter(&self, secrets: &Secrets, environment: &mut Environment) {
+        let words = [
+            ("STELLAR_RPC_URL", self.network.url()),
+            ("STELLAR_NETWORK_PASSPHRASE", STANDALONE_PASSPHRASE.to_owned()),
+            ("AMANA_STELLAR_CONTRACT", self.deployed.contract.clone()),
+            ("AMANA_STELLAR_TOKEN", self.deployed.token.clone()),
+            ("AMANA_STELLAR_ARBITER_SECRET", secrets.arbiter.reveal()),
+            ("AMANA_STELLAR_CHANNEL_SECRETS", secrets.arbiter_channel.reveal()),
+        ];
+        for (name, value) in words {
+            environment.set(name, value);
+        }
+    }
+
     /// Stops them; the network saves its state where it has a place for it.
     ///
     /// # Errors
@@ -163,7 +178,7 @@ async fn raise(url: &str, secrets: &Secrets, means: &Means) -> Result<(Deployed,
         admin: secrets.admin.clone(),
         operator: secrets.operator.address(),
         delegate: secrets.delegate.address(),
-        arbiter: secrets.arbiter.clone(),
+        arbiter: secrets.arbiter.address(),
     };
     let plan = Plan {
         asset_code: Asset::Kes.code(),
@@ -185,5 +200,6 @@ async fn raise(url: &str, secrets: &Secrets, means: &Means) -> Result<(Deployed,
     };
     let anchor = anchor::deploy(&site, &plan).await?;
     fund_channels(&site, Purse::Friendbot, &secrets.channels).await?;
+    fund_channels(&site, Purse::Friendbot, std::slice::from_ref(&secrets.arbiter_channel)).await?;
     Ok((deployed, anchor))
 }

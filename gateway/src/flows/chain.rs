@@ -15,6 +15,8 @@
 //! Absent: what the chain did. `index` reads that from the chain itself and posts it. What each of the
 //! network's words means: that table is the adapter's (`submit/course.rs`).
 
+pub mod heed;
+
 use amana_adapters::port::Outcome;
 use amana_adapters::stellar::{self, ChainOp, Course, Keypair, Leeway, Look, Need, Next, Sent, verdict};
 use chrono::TimeDelta;
@@ -22,10 +24,10 @@ use serde_json::json;
 
 use super::store::attempt::{self, Attempt, Ending};
 use super::store::chain::{self as rows, Intent};
-use crate::app::App;
+use crate::app::{App, Carrier};
 use crate::db::Tx;
 use crate::error::{Fault, Result};
-use crate::events::emit;
+use crate::events::note;
 
 /// How long a wish is one worker's, seconds: longer than a build, a send and a look can take together.
 const LEASE_S: i64 = 120;
@@ -41,16 +43,24 @@ const STOPPED_S: i64 = 3_600;
 /// A fault. When the step is over nothing of ours is under way, and what was sent is stored: the wish is put
 /// back and found again after a short, growing delay.
 pub async fn step(app: &App) -> Result<bool> {
-    let Some(turn) = take(app).await? else { return Ok(false) };
+    carry(app.carrier()).await
+}
+
+/// As [`step`], for whoever has a key of its own: only what that key signs for is carried.
+///
+/// # Errors
+/// As [`step`].
+pub async fn carry(carrier: Carrier<'_>) -> Result<bool> {
+    let Some(turn) = take(carrier).await? else { return Ok(false) };
     let intent = &turn.intent;
     let carried = match (&turn.attempt, turn.channel) {
-        (Some(attempt), _) => pursue(app, intent, attempt).await,
-        (None, Some(channel)) => build(app, intent, channel).await,
-        (None, None) => later(app, intent, 1, "the channel that was leased is not ours").await,
+        (Some(attempt), _) => pursue(carrier, intent, attempt).await,
+        (None, Some(channel)) => build(carrier, intent, channel).await,
+        (None, None) => later(carrier, intent, 1, "the channel that was leased is not ours").await,
     };
     if let Err(fault) = carried {
         // A database that cannot even take this back ends the lease by itself.
-        if let Err(again) = later(app, intent, wait_s(intent), "a fault of ours, told in the log").await {
+        if let Err(again) = later(carrier, intent, wait_s(intent), "a fault of ours, told in the log").await {
             tracing::warn!(wish = intent.key, fault = %again, "a wish could not be put back");
         }
         return Err(fault);
@@ -67,47 +77,52 @@ struct Turn<'a> {
 
 /// Leases the next wish, and with it, once and for all, the channel that will carry it. While every channel
 /// is busy only wishes that are under way have a turn.
-async fn take(app: &App) -> Result<Option<Turn<'_>>> {
+async fn take(carrier: Carrier<'_>) -> Result<Option<Turn<'_>>> {
+    let decides = carrier.chain.house().is_none();
     for new_ones in [true, false] {
-        let now = app.clock.now();
+        let now = carrier.clock.now();
         let until = now + TimeDelta::seconds(LEASE_S);
-        let mut tx = app.db.begin().await?;
-        let Some(intent) = rows::lease(&mut tx, (now, until), new_ones).await? else { return Ok(None) };
+        let mut tx = carrier.db.begin().await?;
+        let Some(intent) = rows::lease(&mut tx, (now, until), (new_ones, decides)).await? else {
+            return Ok(None);
+        };
         if let Some(attempt) = attempt::open(&mut tx, intent.id).await? {
             tx.commit().await?;
             return Ok(Some(Turn { intent, attempt: Some(attempt), channel: None }));
         }
-        let ours: Vec<String> = app.channels.iter().map(Keypair::address).collect();
+        let ours: Vec<String> = carrier.channels.iter().map(Keypair::address).collect();
         let leased = attempt::lease_channel(&mut tx, &ours, intent.id, (now, until)).await?;
         if let Some(address) = leased {
             tx.commit().await?;
-            return Ok(Some(Turn { intent, attempt: None, channel: ours_named(app, &address) }));
+            return Ok(Some(Turn { intent, attempt: None, channel: ours_named(carrier, &address) }));
         }
         // The lease of the wish goes with the transaction.
     }
     Ok(None)
 }
 
-fn ours_named<'a>(app: &'a App, address: &str) -> Option<&'a Keypair> {
-    app.channels.iter().find(|key| key.address() == address)
+fn ours_named<'a>(carrier: Carrier<'a>, address: &str) -> Option<&'a Keypair> {
+    carrier.channels.iter().find(|key| key.address() == address)
 }
 
 /// Builds the next attempt and stores it. The next step sends it.
-async fn build(app: &App, intent: &Intent, channel: &Keypair) -> Result<()> {
+async fn build(carrier: Carrier<'_>, intent: &Intent, channel: &Keypair) -> Result<()> {
     let op: ChainOp = serde_json::from_value(intent.op.clone())?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = carrier.db.begin().await?;
     let last = attempt::last_used(&mut tx, &channel.address()).await?;
     let leeway = leeway(&attempt::failures(&mut tx, intent.id).await?);
     drop(tx);
-    let sequence = match app.chain.sequence(&channel.address()).await {
+    let sequence = match carrier.chain.sequence(&channel.address()).await {
         Ok(Some(sequence)) => sequence.max(last.unwrap_or(0)) + 1,
-        Ok(None) => return later(app, intent, 30, "the channel account does not exist").await,
-        Err(fault) => return later(app, intent, wait_s(intent), &fault.to_string()).await,
+        Ok(None) => return later(carrier, intent, 30, "the channel account does not exist").await,
+        Err(fault) => return later(carrier, intent, wait_s(intent), &fault.to_string()).await,
     };
-    match app.chain.rebuild(&op, (channel, sequence), leeway).await {
-        Outcome::Done(built) => store(app, intent, channel, built).await,
-        Outcome::Refused { code, reason } => refused(app, intent, &op, (&code, &reason)).await,
-        Outcome::NotSent { why } | Outcome::Unknown { why } => later(app, intent, wait_s(intent), &why).await,
+    match carrier.chain.rebuild(&op, (channel, sequence), leeway).await {
+        Outcome::Done(built) => store(carrier, intent, channel, built).await,
+        Outcome::Refused { code, reason } => refused(carrier, intent, &op, (&code, &reason)).await,
+        Outcome::NotSent { why } | Outcome::Unknown { why } => {
+            later(carrier, intent, wait_s(intent), &why).await
+        }
     }
 }
 
@@ -120,7 +135,12 @@ fn leeway(failures: &[String]) -> Leeway {
 }
 
 /// A lease that ran out meanwhile is somebody else's: the database then refuses, and we try later.
-async fn store(app: &App, intent: &Intent, channel: &Keypair, built: stellar::Built) -> Result<()> {
+async fn store(
+    carrier: Carrier<'_>,
+    intent: &Intent,
+    channel: &Keypair,
+    built: stellar::Built,
+) -> Result<()> {
     let new = attempt::New {
         channel: &channel.address(),
         sequence: built.sequence,
@@ -129,8 +149,8 @@ async fn store(app: &App, intent: &Intent, channel: &Keypair, built: stellar::Bu
         max_time: built.max_time,
         first_ledger: i64::from(built.first_ledger),
     };
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let now = carrier.clock.now();
+    let mut tx = carrier.db.begin().await?;
     match attempt::store(&mut tx, intent.id, &new, now).await {
         Ok(()) => {
             rows::put_back(&mut tx, intent.id, now, "built").await?;
@@ -138,25 +158,25 @@ async fn store(app: &App, intent: &Intent, channel: &Keypair, built: stellar::Bu
         }
         Err(Fault::Database(sqlx::Error::Database(error))) if error.is_unique_violation() => {
             drop(tx);
-            later(app, intent, 1, "the channel was taken").await
+            later(carrier, intent, 1, "the channel was taken").await
         }
         Err(fault) => Err(fault.into()),
     }
 }
 
 /// Asks what became of a stored attempt, and sends what is to be sent.
-async fn pursue(app: &App, intent: &Intent, attempt: &Attempt) -> Result<()> {
+async fn pursue(carrier: Carrier<'_>, intent: &Intent, attempt: &Attempt) -> Result<()> {
     let bounds = bounds(attempt);
     // Sent before: first ask, as it may be long done.
-    let (seen, applied) = if attempt.sent > 0 { look(app, attempt).await } else { (None, None) };
+    let (seen, applied) = if attempt.sent > 0 { look(carrier, attempt).await } else { (None, None) };
     // What was answered is lost if the process died around the send: it may have been sent.
     let lost = || Sent::Unknown { why: "the process stopped while sending".into() };
     let sent: Option<Sent> = attempt.answer.clone().map(serde_json::from_value).transpose()?;
     let sent = (attempt.sent > 0).then(|| sent.unwrap_or_else(lost));
     match verdict(bounds, sent.as_ref(), seen) {
-        Next::ResendSame => deliver(app, intent, attempt, &attempt.newest).await,
-        next @ (Next::Stuck | Next::Raise) => raise(app, intent, attempt, next == Next::Raise).await,
-        next => conclude(app, intent, attempt, (next, applied)).await,
+        Next::ResendSame => deliver(carrier, intent, attempt, &attempt.newest).await,
+        next @ (Next::Stuck | Next::Raise) => raise(carrier, intent, attempt, next == Next::Raise).await,
+        next => conclude(carrier, intent, attempt, (next, applied)).await,
     }
 }
 
@@ -167,10 +187,10 @@ fn bounds(attempt: &Attempt) -> stellar::Attempt {
 
 /// What became of an attempt under any of its hashes, and under which. `None` unless all could be asked for,
 /// or one is in a ledger.
-async fn look(app: &App, attempt: &Attempt) -> (Option<Look>, Option<String>) {
+async fn look(carrier: Carrier<'_>, attempt: &Attempt) -> (Option<Look>, Option<String>) {
     let (mut absent, mut is_known) = (None, true);
     for hash in attempt.aliases.iter().rev().chain([&attempt.hash]) {
-        match app.chain.look(hash).await {
+        match carrier.chain.look(hash).await {
             Ok(found @ Look::NotFound { .. }) => absent = Some(found),
             Ok(found) => return (Some(found), (*hash != attempt.hash).then(|| hash.clone())),
             Err(_) => is_known = false,
@@ -180,52 +200,52 @@ async fn look(app: &App, attempt: &Attempt) -> (Option<Look>, Option<String>) {
 }
 
 /// Offers more, if fees have risen above what was offered or it was refused for offering too little.
-async fn raise(app: &App, intent: &Intent, attempt: &Attempt, refused: bool) -> Result<()> {
+async fn raise(carrier: Carrier<'_>, intent: &Intent, attempt: &Attempt, refused: bool) -> Result<()> {
     // Another process's channel: it alone can sign for it.
-    let Some(payer) = ours_named(app, &attempt.channel) else {
-        return deliver(app, intent, attempt, &attempt.newest).await;
+    let Some(payer) = ours_named(carrier, &attempt.channel) else {
+        return deliver(carrier, intent, attempt, &attempt.newest).await;
     };
     let stored = (attempt.envelope.as_str(), attempt.newest.as_str());
-    let raised = match app.chain.raise(stored, payer, refused).await {
+    let raised = match carrier.chain.raise(stored, payer, refused).await {
         Ok(Some(raised)) => raised,
-        Ok(None) => return deliver(app, intent, attempt, &attempt.newest).await,
-        Err(fault) => return later(app, intent, LEDGER_S, &fault.to_string()).await,
+        Ok(None) => return deliver(carrier, intent, attempt, &attempt.newest).await,
+        Err(fault) => return later(carrier, intent, LEDGER_S, &fault.to_string()).await,
     };
-    let mut tx = app.db.begin().await?;
-    attempt::store_alias(&mut tx, &attempt.hash, &raised, app.clock.now()).await?;
+    let mut tx = carrier.db.begin().await?;
+    attempt::store_alias(&mut tx, &attempt.hash, &raised, carrier.clock.now()).await?;
     tx.commit().await?;
     tracing::info!(wish = intent.key, fee = raised.fee, "a transaction that is stuck offers more");
     let mut dearer = attempt.clone();
     dearer.aliases.push(raised.hash);
-    deliver(app, intent, &dearer, &raised.envelope_xdr).await
+    deliver(carrier, intent, &dearer, &raised.envelope_xdr).await
 }
 
 /// Hands bytes that are stored to the network, keeps what it says, and looks at once: some networks close a
 /// ledger for each transaction.
-async fn deliver(app: &App, intent: &Intent, attempt: &Attempt, envelope: &str) -> Result<()> {
-    let mut tx = app.db.begin().await?;
+async fn deliver(carrier: Carrier<'_>, intent: &Intent, attempt: &Attempt, envelope: &str) -> Result<()> {
+    let mut tx = carrier.db.begin().await?;
     attempt::count_send(&mut tx, &attempt.hash).await?;
     tx.commit().await?;
-    let sent = app.chain.send(envelope).await;
-    let (seen, applied) = look(app, attempt).await;
+    let sent = carrier.chain.send(envelope).await;
+    let (seen, applied) = look(carrier, attempt).await;
     let next = match verdict(bounds(attempt), Some(&sent), seen) {
         // What is said now counts again only after a ledger: no busy loop on a refusal.
         Next::ResendSame | Next::Stuck | Next::Raise => Next::Wait,
         other => other,
     };
     if next == Next::Wait {
-        let mut tx = app.db.begin().await?;
+        let mut tx = carrier.db.begin().await?;
         attempt::answered(&mut tx, &attempt.hash, serde_json::to_value(&sent)?).await?;
         // A higher fee is offered at once: each ledger that closes meanwhile is one in which it is not.
         let rest = if sent.course() == Course::Raise { 0 } else { LEDGER_S };
-        put_back(&mut tx, app, intent, (rest, "waiting for a ledger")).await?;
+        put_back(&mut tx, carrier, intent, (rest, "waiting for a ledger")).await?;
         return Ok(tx.commit().await?);
     }
-    conclude(app, intent, attempt, (next, applied)).await
+    conclude(carrier, intent, attempt, (next, applied)).await
 }
 
 async fn conclude(
-    app: &App,
+    carrier: Carrier<'_>,
     intent: &Intent,
     attempt: &Attempt,
     (next, applied): (Next, Option<String>),
@@ -233,14 +253,14 @@ async fn conclude(
     let dead = |why: &str| Ending { status: "dead", reason: Some(why.into()), ..Ending::default() };
     let ending = match next {
         Next::ResendSame | Next::Wait | Next::Stuck | Next::Raise => {
-            return later(app, intent, LEDGER_S, "waiting for a ledger").await;
+            return later(carrier, intent, LEDGER_S, "waiting for a ledger").await;
         }
         Next::AskContract => {
             let op: ChainOp = serde_json::from_value(intent.op.clone())?;
-            match app.chain.has_happened(&op).await {
+            match carrier.chain.has_happened(&op).await {
                 Ok(true) => Ending { status: "success", ..dead("the contract shows it") },
                 Ok(false) => dead("the contract does not show it"),
-                Err(fault) => return later(app, intent, LEDGER_S, &fault.to_string()).await,
+                Err(fault) => return later(carrier, intent, LEDGER_S, &fault.to_string()).await,
             }
         }
         Next::Done { ledger, .. } => {
@@ -253,14 +273,14 @@ async fn conclude(
             Ending { status: "failed", reason, ledger: ledger.map(i64::from), applied }
         }
     };
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let now = carrier.clock.now();
+    let mut tx = carrier.db.begin().await?;
     attempt::end(&mut tx, &attempt.hash, &ending, now).await?;
     match (ending.status, stop(attempt, &ending)) {
         ("success", _) => rows::end(&mut tx, intent.id, "done", None, now).await?,
-        (_, Some(word)) => stopped(&mut tx, app, intent, &word).await?,
-        ("failed", None) => put_back(&mut tx, app, intent, (wait_s(intent), "it failed")).await?,
-        (_, None) => put_back(&mut tx, app, intent, (0, "its time ran out")).await?,
+        (_, Some(word)) => stopped(&mut tx, carrier, intent, &word).await?,
+        ("failed", None) => put_back(&mut tx, carrier, intent, (wait_s(intent), "it failed")).await?,
+        (_, None) => put_back(&mut tx, carrier, intent, (0, "its time ran out")).await?,
     }
     Ok(tx.commit().await?)
 }
@@ -280,56 +300,71 @@ fn stop(attempt: &Attempt, ending: &Ending) -> Option<String> {
 }
 
 /// A person has to put something right. The wish is not lost: it is tried again now and then.
-async fn stopped(tx: &mut Tx, app: &App, intent: &Intent, word: &str) -> Result<()> {
+async fn stopped(tx: &mut Tx, carrier: Carrier<'_>, intent: &Intent, word: &str) -> Result<()> {
     tracing::error!(wish = intent.key, word, "a wish waits for a person");
-    put_back(tx, app, intent, (STOPPED_S, word)).await?;
-    rows::stopped(tx, intent.id, app.clock.now()).await?;
-    Ok(tell(tx, app, intent, ("chain.stopped", word)).await?)
+    put_back(tx, carrier, intent, (STOPPED_S, word)).await?;
+    rows::stopped(tx, intent.id, carrier.clock.now()).await?;
+    Ok(tell(tx, carrier, intent, ("chain.stopped", word)).await?)
 }
 
-async fn tell(tx: &mut Tx, app: &App, intent: &Intent, (name, code): (&str, &str)) -> Result<(), Fault> {
+async fn tell(
+    tx: &mut Tx,
+    carrier: Carrier<'_>,
+    intent: &Intent,
+    (name, code): (&str, &str),
+) -> Result<(), Fault> {
     let body = json!({ "wish": intent.key, "code": code });
     let subject = match (&intent.escrow, &intent.book) {
         (Some(escrow), _) => format!("escrow/{escrow}"),
         (None, book) => format!("book/{}", book.as_deref().unwrap_or_default()),
     };
-    emit(tx, app, super::WORKER, (&subject, name), body).await
+    note(tx, carrier.clock.now(), super::WORKER, (&subject, name), body).await
 }
 
 /// The call was refused before anything was sent. What looks done is done if the contract shows it. A no of
 /// the token, of the host or of our own keys is about how things stand around the escrow, and passes when
 /// that is put right. Any other no of the contract's needs a person.
-async fn refused(app: &App, intent: &Intent, op: &ChainOp, (code, reason): (&str, &str)) -> Result<()> {
-    let now = app.clock.now();
+async fn refused(
+    carrier: Carrier<'_>,
+    intent: &Intent,
+    op: &ChainOp,
+    (code, reason): (&str, &str),
+) -> Result<()> {
+    let now = carrier.clock.now();
     if op.looks_done(code) {
-        match app.chain.has_happened(op).await {
+        match carrier.chain.has_happened(op).await {
             Ok(true) => {
-                let mut tx = app.db.begin().await?;
+                let mut tx = carrier.db.begin().await?;
                 rows::end(&mut tx, intent.id, "done", Some("it was done before"), now).await?;
                 return Ok(tx.commit().await?);
             }
             Ok(false) => {}
-            Err(fault) => return later(app, intent, LEDGER_S, &fault.to_string()).await,
+            Err(fault) => return later(carrier, intent, LEDGER_S, &fault.to_string()).await,
         }
     }
     let why = format!("{code}: {reason}");
     if code == "host_error" || code == "unauthorised" || code.starts_with("token_") {
-        return later(app, intent, wait_s(intent), &why).await;
+        return later(carrier, intent, wait_s(intent), &why).await;
     }
-    let mut tx = app.db.begin().await?;
+    let mut tx = carrier.db.begin().await?;
     rows::end(&mut tx, intent.id, "refused", Some(&why), now).await?;
-    tell(&mut tx, app, intent, ("chain.refused", code)).await?;
+    tell(&mut tx, carrier, intent, ("chain.refused", code)).await?;
     Ok(tx.commit().await?)
 }
 
-async fn later(app: &App, intent: &Intent, delay_s: i64, reason: &str) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    put_back(&mut tx, app, intent, (delay_s, reason)).await?;
+async fn later(carrier: Carrier<'_>, intent: &Intent, delay_s: i64, reason: &str) -> Result<()> {
+    let mut tx = carrier.db.begin().await?;
+    put_back(&mut tx, carrier, intent, (delay_s, reason)).await?;
     Ok(tx.commit().await?)
 }
 
-async fn put_back(tx: &mut Tx, app: &App, intent: &Intent, (rest_s, why): (i64, &str)) -> Result<(), Fault> {
-    rows::put_back(tx, intent.id, app.clock.now() + TimeDelta::seconds(rest_s), why).await
+async fn put_back(
+    tx: &mut Tx,
+    carrier: Carrier<'_>,
+    intent: &Intent,
+    (rest_s, why): (i64, &str),
+) -> Result<(), Fault> {
+    rows::put_back(tx, intent.id, carrier.clock.now() + TimeDelta::seconds(rest_s), why).await
 }
 
 /// Patience grows with the tries: 2 s, doubling, at most 5 minutes.

@@ -1,24 +1,28 @@
-//! What an escrow does: open, assign, complete, ask the chain, tell people. The arrows stand in `escrow`.
+//! What an escrow does: open, assign, complete, decide, ask the chain, tell people. The arrows stand in
+//! `escrow`.
 //!
 //! Invariant: every wish to the chain is queued in the transaction that decided it, under a key of its own.
 
+mod preview;
+
 use amana_adapters::stellar::{ChainOp, ChainTerms, to_token};
 use amana_ledger::id::{EscrowRef, PartyId};
-use amana_ledger::money::Money;
+use amana_ledger::money::{Money, decimal};
 use amana_ledger::rules;
-use amana_ledger::transfer::Transfer;
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::escrow::{Command, Event, Side, State, Status, Terms, Wish};
+use super::escrow::{Command, Decision, Event, Side, Split, State, Status, Terms, Wish};
 use super::pay::{self, Surrender};
 use super::store::{Step, chain as chain_store, escrow as rows, step};
-use super::{Flow, OutOfOrder, drive, float, words};
+use super::{Flow, OutOfOrder, drive, words};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Fault, Refusal, Result};
 use crate::events::{Actor, emit};
 use crate::people::{self, PayoutMode};
+
+pub use preview::{Preview, preview, preview_decision};
 
 impl Flow for State {
     type Terms = Terms;
@@ -46,8 +50,11 @@ impl Flow for State {
                 let text = words::funded(&terms.reference, &terms.amount);
                 crate::outbox::sms_to_party(tx, app, terms.employer, &text).await?;
             }
-            Command::DropTimeout => {
-                chain_store::drop_wish(tx, &timeout_key(&terms.reference), app.clock.now()).await?;
+            Command::DropDecisions => {
+                for ending in [Wish::ResolveTimeout(app.clock.now()), Wish::Resolve(Split::default())] {
+                    let key = wish_key(tx, terms, &ending).await?;
+                    chain_store::drop_wish(tx, &key, app.clock.now()).await?;
+                }
             }
             Command::Pay { employee, surrender, claim } => {
                 let (book, escrow) = (terms.book.clone(), terms.reference.clone());
@@ -58,9 +65,17 @@ impl Flow for State {
     }
 }
 
-/// The key of the wish that parts an escrow nobody decided about.
-fn timeout_key(reference: &EscrowRef) -> String {
-    format!("resolve_timeout:{reference}")
+/// The key of a wish. What people asked for and the chain refused may be asked for again.
+async fn wish_key(tx: &mut Tx, terms: &Terms, wish: &Wish) -> std::result::Result<String, Fault> {
+    let (name, reference) = (wish.name(), &terms.reference);
+    let refusals = match wish {
+        Wish::Dispute(_) | Wish::Resolve(_) => chain_store::refusals(tx, reference, name).await?,
+        _ => 0,
+    };
+    Ok(match refusals {
+        0 => format!("{name}:{reference}"),
+        before => format!("{name}:{reference}:{}", before + 1),
+    })
 }
 
 /// How long after a dispute's time is over it is parted by default: the clocks here and there differ a
@@ -69,35 +84,35 @@ const AFTER_TIMEOUT: TimeDelta = TimeDelta::minutes(1);
 
 /// Queues a wish for the chain, in the escrow's order, once per key.
 async fn ask_chain(tx: &mut Tx, app: &App, terms: &Terms, wish: Wish) -> Result<()> {
-    let key = terms.reference.key();
-    let (name, op) = match wish {
+    let (name, key) = (wish_key(tx, terms, &wish).await?, terms.reference.key());
+    let op = match wish {
         Wish::ResolveTimeout(until) => {
-            let (name, op) = (timeout_key(&terms.reference), ChainOp::ResolveTimeout { key });
+            let op = ChainOp::ResolveTimeout { key };
             chain_store::wish_at(tx, app, &terms.reference, (&name, until + AFTER_TIMEOUT), &op).await?;
             return Ok(());
         }
+        Wish::Resolve(Split { to_payee, .. }) => ChainOp::Resolve { key, to_payee },
         // The employer's objection is the delegate's, as the payer; an employee who has no key on the chain
         // objects through the operator.
         Wish::Dispute(side) => {
             let by = match side {
-                Side::Employer => app.chain.delegate(),
-                Side::Employee => app.chain.operator(),
+                Side::Employer => &app.config.stellar.delegate,
+                Side::Employee => &app.config.stellar.operator,
             };
-            ("dispute", ChainOp::Dispute { key, by })
+            ChainOp::Dispute { key, by: by.address() }
         }
         Wish::Assign(person) => {
             let to = match people::payout_mode(tx, person).await? {
                 PayoutMode::Mobile => None,
                 PayoutMode::Stellar(account) => Some(account),
             };
-            ("assign", ChainOp::Assign { key, payee: pseudonym(person), to })
+            ChainOp::Assign { key, payee: pseudonym(person), to }
         }
-        Wish::Release { to_payee, fee } => ("release", ChainOp::Release { key, milestone: 0, to_payee, fee }),
-        Wish::Burn { amount, vault_before } => ("burn", ChainOp::Burn { key, amount, vault_before }),
-        Wish::Cancel => ("cancel", ChainOp::Cancel { key }),
+        Wish::Release { to_payee, fee } => ChainOp::Release { key, milestone: 0, to_payee, fee },
+        Wish::Burn { amount, vault_before } => ChainOp::Burn { key, amount, vault_before },
+        Wish::Cancel => ChainOp::Cancel { key },
     };
-    chain_store::wish(tx, app, &terms.reference, &format!("{name}:{}", terms.reference), &op).await?;
-    Ok(())
+    Ok(chain_store::wish(tx, app, &terms.reference, &name, &op).await?)
 }
 
 /// Who is paid, as the chain may know it: nobody without our tables can tell who that is.
@@ -224,49 +239,6 @@ pub async fn complete(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<S
     Ok(state.status())
 }
 
-/// What an event would do: nothing of it is done.
-#[derive(Debug, Clone)]
-pub struct Preview {
-    /// Where the escrow would stand at once.
-    pub status: Status,
-    /// What would be asked of the chain, in order.
-    pub calls: Vec<&'static str>,
-    /// What would be posted when the chain has done it.
-    pub transfers: Vec<Transfer>,
-}
-
-/// Tells what an event would do.
-///
-/// # Errors
-/// Those of the event itself.
-pub async fn preview(tx: &mut Tx, app: &App, reference: &EscrowRef, event: Event) -> Result<Preview> {
-    let found = rows::read(tx, reference.as_str()).await?;
-    let (terms, state) =
-        found.ok_or_else(|| Refusal::new(Code::NotFound, format!("no escrow {reference}")))?;
-    let minted = match state {
-        State::Open { minted, .. } => Money::new(terms.amount.asset, minted).ok(),
-        _ => None,
-    };
-    let (next, commands) = state.next(&terms, event).map_err(Refusal::from)?;
-    let mut preview = Preview { status: next.status(), calls: vec![], transfers: vec![] };
-    for command in commands {
-        match command {
-            Command::Chain(Wish::Cancel) => {
-                preview.calls.push("cancel");
-                if let Some(minted) = minted {
-                    let intent = float::intent(app, &terms.book, &format!("preview:{reference}"))?;
-                    let back = rules::cancelled(intent, reference.clone(), terms.employer, minted);
-                    preview.transfers.push(back);
-                }
-            }
-            // A dispute freezes; what it moves is for the arbiter, or the clock, to say.
-            Command::Chain(Wish::Dispute(_)) => preview.calls.push("dispute"),
-            _ => {}
-        }
-    }
-    Ok(preview)
-}
-
 /// Objects: the chain freezes the escrow until the arbiter decides, or its time is over.
 ///
 /// # Errors
@@ -274,6 +246,57 @@ pub async fn preview(tx: &mut Tx, app: &App, reference: &EscrowRef, event: Event
 pub async fn dispute(tx: &mut Tx, app: &App, reference: &EscrowRef, side: Side) -> Result<Status> {
     let state: State = drive(tx, app, reference.as_str(), Event::Dispute(side)).await?;
     Ok(state.status())
+}
+
+/// The longest reason, characters.
+const LONGEST_REASON: usize = 1000;
+
+/// Decides a dispute: the chain hears it from the arbiter's process, and parts what is left.
+///
+/// # Errors
+/// A field is wrong; nothing is disputed; the chain has not confirmed the dispute (retryable); its time is
+/// over; it is decided already.
+pub async fn decide(tx: &mut Tx, app: &App, reference: &EscrowRef, decision: &Decision) -> Result<Status> {
+    let (terms, state) = State::load(tx, reference.as_str()).await?;
+    decidable(app, (&terms, &state), decision)?;
+    let state: State = drive(tx, app, reference.as_str(), Event::Decide(decision.split)).await?;
+    let reason = app.privacy.seal_new(tx, Some(terms.employer), decision.reason.as_bytes()).await?;
+    rows::decided(tx, reference, decision, (reason, app.clock.now())).await?;
+    let Split { to_payee, to_payer } = decision.split;
+    let part = |minor| decimal(terms.amount.asset, minor);
+    let body = json!({ "escrow": reference.as_str(), "to_payee": part(to_payee), "to_payer": part(to_payer),
+        "currency": terms.amount.asset.code() });
+    let subject = format!("escrow/{reference}");
+    emit(tx, app, Actor::Party(decision.by), (&subject, "escrow.decided"), body).await?;
+    step(tx, app, reference, Step::named("escrow.decided")).await?;
+    Ok(state.status())
+}
+
+/// Whether a decision can be one: the parts are all that is left, somebody says why, and there is time.
+fn decidable(app: &App, (terms, state): (&Terms, &State), decision: &Decision) -> Result<(), Refusal> {
+    let (whole, Split { to_payee, to_payer }) = (terms.amount.minor(), decision.split);
+    for (field, part) in [("to_payee", to_payee), ("to_payer", to_payer)] {
+        if !(0..=whole).contains(&part) {
+            return Err(Refusal::field(
+                field,
+                format!("must be 0 to {whole}: so much is left, in minor units"),
+            ));
+        }
+    }
+    if to_payee + to_payer != whole {
+        return Err(Refusal::field("to_payer", format!("must be {}: {whole} is left", whole - to_payee)));
+    }
+    let words = decision.reason.trim().chars().count();
+    if !(1..=LONGEST_REASON).contains(&words) {
+        return Err(Refusal::field("reason", format!("must be 1 to {LONGEST_REASON} characters")));
+    }
+    match state {
+        State::Disputed { until: Some(until), .. } if app.clock.now() >= *until => {
+            let why = format!("{}: the dispute's time is over, it goes as was agreed", terms.reference);
+            Err(Refusal::new(Code::WrongState, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Withdraws an escrow that is not funded; what had come is the employer's own.

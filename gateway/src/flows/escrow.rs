@@ -5,7 +5,9 @@
 //!   Open ──Booked/Minted──▶ Funded ──Complete──▶ Releasing ──Released──▶ Released
 //!     │                        │                    │
 //!     │                        ├──────Refunded──────┴──▶ Refunded
-//!     │                        └──Dispute/Disputed──▶ Disputed ──Resolved──▶ Resolved
+//!     │                        └──Dispute/Disputed──▶ Disputed ──Decide · Resolved──▶ Resolved
+//!     │                        ▲                         │
+//!     │                        └────DisputeRefused───────┘
 //!     └────Cancel──▶ Cancelling ──Cancelled──▶ Cancelled
 //! ```
 //!
@@ -63,6 +65,9 @@ pub enum State {
         at: DateTime<Utc>,
         /// When the default stands, as the chain says; none while the chain has to hear of it.
         until: Option<DateTime<Utc>>,
+        /// What was decided, while the chain has to hear of that.
+        #[serde(default)]
+        decided: Option<Split>,
     },
     /// The chain parted what was left.
     Resolved {
@@ -131,6 +136,26 @@ pub struct Terms {
     pub fee: i64,
 }
 
+/// How what is left of a disputed escrow is parted, minor units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// The employee's part.
+    pub to_payee: i64,
+    /// The employer's part.
+    pub to_payer: i64,
+}
+
+/// What somebody decided about a disputed escrow.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// Who decided: none of the two whose money it is.
+    pub by: PartyId,
+    /// Who gets what.
+    pub split: Split,
+    /// Why, in the decider's words.
+    pub reason: String,
+}
+
 /// What can happen to an escrow.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -154,6 +179,12 @@ pub enum Event {
     Dispute(Side),
     /// The chain froze it, until then.
     Disputed(DateTime<Utc>),
+    /// The chain would not freeze it, and it stands there as before.
+    DisputeRefused,
+    /// It is decided who gets what.
+    Decide(Split),
+    /// The chain would not part it so.
+    DecisionRefused,
     /// The chain parted what was left.
     Resolved {
         /// As for a release; none either if the employee got nothing.
@@ -197,8 +228,8 @@ pub enum Command {
     },
     /// Tell the employer.
     TellFunded,
-    /// What was asked of the chain for the day nobody decides is not wanted any more.
-    DropTimeout,
+    /// What was asked of the chain to end the dispute is not wanted any more.
+    DropDecisions,
 }
 
 /// What an escrow asks of the chain.
@@ -216,8 +247,25 @@ pub enum Wish {
     },
     Cancel,
     Dispute(Side),
+    /// The arbiter's to sign.
+    Resolve(Split),
     /// From then on: part what is left by default.
     ResolveTimeout(DateTime<Utc>),
+}
+
+impl Wish {
+    /// The contract's function.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Assign(_) => "assign",
+            Self::Release { .. } => "release",
+            Self::Burn { .. } => "burn",
+            Self::Cancel => "cancel",
+            Self::Dispute(_) => "dispute",
+            Self::Resolve(_) => "resolve",
+            Self::ResolveTimeout(_) => "resolve_timeout",
+        }
+    }
 }
 
 impl State {
@@ -281,7 +329,7 @@ impl State {
     /// # Errors
     /// No arrow leads from this state by this event.
     pub fn next(self, terms: &Terms, event: Event) -> Result<(Self, Vec<Command>), OutOfOrder> {
-        use Command::{Chain, DropTimeout, Emit, Pay, TellFunded};
+        use Command::{Chain, DropDecisions, Emit, Pay, TellFunded};
         let burn =
             |amount: Amount, beside: i64| Chain(Wish::Burn { amount, vault_before: amount.minor() + beside });
         let whole = terms.amount.minor();
@@ -340,15 +388,21 @@ impl State {
                     (false, _) => OutOfOrder::wrong(format!("{reference} is not funded")),
                 });
             }
-            (Self::Releasing { employee, at }, Event::Released { surrender, to_payee }) => {
+            // Also one that was before the dispute on the chain.
+            (
+                Self::Releasing { employee, at }
+                | Self::Disputed { employee: Some(employee), at, until: None, .. },
+                Event::Released { surrender, to_payee },
+            ) => {
                 let pay = surrender.map(|surrender| Pay { employee, surrender, claim: to_payee });
                 let commands = std::iter::once(Emit("escrow.released")).chain(pay).collect();
                 (Self::Released { employee, at }, commands)
             }
-            // A release that was on its way finds nothing to release.
-            (Self::Funded { .. } | Self::Releasing { .. }, Event::Refunded(vault)) => {
-                (Self::Refunded, vec![Emit("escrow.refunded"), burn(vault, 0)])
-            }
+            // A release or a dispute that was on its way finds nothing to release or to freeze.
+            (
+                Self::Funded { .. } | Self::Releasing { .. } | Self::Disputed { until: None, .. },
+                Event::Refunded(vault),
+            ) => (Self::Refunded, vec![Emit("escrow.refunded"), burn(vault, 0)]),
             // Who objects is heard while the money is there and somebody works for it. The chain freezes
             // it, or has released it.
             (Self::Funded { employee: None, .. }, Event::Dispute(_)) => {
@@ -356,41 +410,51 @@ impl State {
             }
             (Self::Funded { employee, at }, Event::Dispute(side)) => {
                 let commands = vec![Emit("escrow.dispute_asked"), Chain(Wish::Dispute(side))];
-                (Self::Disputed { employee, at, until: None }, commands)
+                (Self::Disputed { employee, at, until: None, decided: None }, commands)
+            }
+            // It may be asked for again.
+            (Self::Disputed { employee, at, until: None, .. }, Event::DisputeRefused) => {
+                (Self::Funded { employee, at }, vec![Emit("escrow.dispute_refused")])
             }
             // The chain's word, whoever asked: the parties' own keys may, too. What nobody decides is parted
             // by default, which anybody may ask for from then on.
             (
-                Self::Funded { employee, at } | Self::Disputed { employee, at, until: None },
+                Self::Funded { employee, at } | Self::Disputed { employee, at, until: None, .. },
                 Event::Disputed(until),
             ) => (
-                Self::Disputed { employee, at, until: Some(until) },
+                Self::Disputed { employee, at, until: Some(until), decided: None },
                 vec![Emit("escrow.disputed"), Chain(Wish::ResolveTimeout(until))],
             ),
             (Self::Releasing { employee, at }, Event::Disputed(until)) => (
-                Self::Disputed { employee: Some(employee), at, until: Some(until) },
+                Self::Disputed { employee: Some(employee), at, until: Some(until), decided: None },
                 vec![Emit("escrow.disputed"), Chain(Wish::ResolveTimeout(until))],
             ),
+            // Decided once. The arbiter's key says it on the chain; until then the default still may.
+            (Self::Disputed { employee, at, until: Some(until), decided: None }, Event::Decide(split))
+                if split.to_payee.checked_add(split.to_payer) == Some(whole) =>
+            {
+                let commands = vec![Chain(Wish::Resolve(split))];
+                (Self::Disputed { employee, at, until: Some(until), decided: Some(split) }, commands)
+            }
+            (Self::Disputed { until: None, .. }, Event::Decide(_)) => {
+                let why = format!("{reference}: the chain has not confirmed the dispute");
+                return Err(OutOfOrder::not_yet(why));
+            }
+            (Self::Disputed { decided: Some(_), .. }, Event::Decide(_)) => {
+                return Err(OutOfOrder::wrong(format!("{reference} is decided already")));
+            }
+            (Self::Disputed { employee, at, until, decided: Some(_) }, Event::DecisionRefused) => {
+                let commands = vec![Emit("escrow.decision_refused")];
+                (Self::Disputed { employee, at, until, decided: None }, commands)
+            }
             (Self::Disputed { employee, at, .. }, Event::Resolved { surrender, to_payee, to_payer }) => {
-                let mut commands = vec![Emit("escrow.resolved"), DropTimeout];
+                let mut commands = vec![Emit("escrow.resolved"), DropDecisions];
                 // The employer's part first: what a phone is to be paid stays behind it in the vault.
                 let beside = if surrender.is_some() { to_payee } else { 0 };
                 commands.extend(to_payer.map(|part| burn(part, beside)));
                 let pay = |(employee, surrender)| Pay { employee, surrender, claim: to_payee };
                 commands.extend(employee.zip(surrender).map(pay));
                 (Self::Resolved { employee, at }, commands)
-            }
-            // A release or a refund that was before the dispute on the chain.
-            (
-                Self::Disputed { employee: Some(employee), at, until: None },
-                Event::Released { surrender, to_payee },
-            ) => {
-                let pay = surrender.map(|surrender| Pay { employee, surrender, claim: to_payee });
-                let commands = std::iter::once(Emit("escrow.released")).chain(pay).collect();
-                (Self::Released { employee, at }, commands)
-            }
-            (Self::Disputed { until: None, .. }, Event::Refunded(vault)) => {
-                (Self::Refunded, vec![Emit("escrow.refunded"), burn(vault, 0)])
             }
             // Withdrawn before it is funded: what had come is burned in the same call; it is the employer's.
             (Self::Open { booked, minted, employee: None }, Event::Cancel) => {
@@ -421,6 +485,9 @@ impl Event {
             Self::Refunded(_) => "a refund",
             Self::Dispute(_) => "dispute",
             Self::Disputed(_) => "a dispute",
+            Self::DisputeRefused => "a refused dispute",
+            Self::Decide(_) => "resolve",
+            Self::DecisionRefused => "a refused decision",
             Self::Resolved { .. } => "a decision",
             Self::Cancel => "cancel",
             Self::Cancelled => "a cancellation",

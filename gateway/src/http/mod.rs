@@ -98,6 +98,7 @@ fn doors() -> Doors {
         .add(routes!(v1::proofs::liability))
         .add(routes!(v1::anchors::anchors))
         .add(routes!(v1::jobs::act))
+        .tell(routes!(v1::jobs::resolve))
         .add(routes!(v1::money::capital_in))
         .add(routes!(v1::money::float_move))
         .add(routes!(v1::money::retry))
@@ -146,6 +147,11 @@ impl Doors {
                 self.router = self.router.route(&format!("{plain}/"), answers.clone());
             }
         }
+        self.tell((schemas, paths, answers))
+    }
+
+    /// Only the document: another route answers, as the router cannot tell their verbs apart.
+    fn tell(mut self, (schemas, paths, _): Route) -> Self {
         self.document.paths.paths.extend(paths.paths);
         self.document.components.get_or_insert_default().schemas.extend(schemas);
         self

@@ -1,10 +1,11 @@
 //! Who may call what: one table, which the guard reads and the tests read.
 //!
-//! Invariant: a route without a row is refused; a test proves that table and routes are the same set.
+//! Invariant: a route without a row is refused; a test proves that table and routes are the same set. A verb
+//! with a row of its own is let in by that row alone, however the path is written.
 //! Whether a thing is the caller's own is asked where the thing is read, and a stranger is told it does not
 //! exist.
 
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, request};
 use axum::middleware::Next;
@@ -12,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 
 use super::Shared;
 use super::problem::Problem;
-use crate::app::App;
 use crate::config::Rails;
 use crate::error::{Code, Refusal};
 use crate::people::Role;
@@ -43,9 +43,12 @@ const EMPLOYEE: Who = Roles(&[Employee]);
 const STAFF: Who = Roles(&[Operator, Finance, Approver, Auditor, Admin]);
 const MONEY: Who = Roles(&[Finance, Admin]);
 
+/// Method, path, who.
+type Row = (&'static str, &'static str, Who);
+
 /// The table. Paths as documented; a trailing slash makes no difference.
 #[rustfmt::skip]
-pub(super) const RIGHTS: &[(&str, &str, Who)] = &[
+pub(super) const RIGHTS: &[Row] = &[
     ("POST",  "/api/auth/register/",                    Anyone),
     ("POST",  "/api/auth/login/",                       Anyone),
     ("POST",  "/api/auth/refresh/",                     Anyone),
@@ -81,6 +84,7 @@ pub(super) const RIGHTS: &[(&str, &str, Who)] = &[
     ("GET",   "/v1/me/liability-proof",                 ALL),
     ("GET",   "/v1/books/{book}/anchors",               Anyone),
     ("POST",  "/v1/jobs/{id}:{verb}",                   Roles(&[Employer, Employee])),
+    ("POST",  "/v1/jobs/{id}:resolve",                  Roles(&[Approver])),
     ("POST",  "/v1/floats:capital-in",                  MONEY),
     ("POST",  "/v1/floats:move",                        MONEY),
     ("POST",  "/v1/payouts/{reference}:retry",          Roles(&[Operator, Finance, Admin])),
@@ -100,16 +104,21 @@ pub(super) fn plain(path: &str) -> &str {
     path.find("}:").map_or(path, |end| &path[..=end])
 }
 
-fn row(method: &Method, path: &str) -> Result<Who, Vec<&'static str>> {
+/// The row for a path as the router knows it and the last parameter in it, decoded.
+fn row(method: &Method, path: &str, named: &str) -> Result<Who, Vec<&'static str>> {
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
     let rows = || RIGHTS.iter().filter(|row| plain(row.1) == plain(path));
-    rows().find(|row| row.0 == method).map(|row| row.2).ok_or_else(|| rows().map(|row| row.0).collect())
+    let verb = named.split_once(':').map(|(_, verb)| verb);
+    let is_own = |row: &&Row| row.1.split_once("}:").is_some_and(|(_, own)| Some(own) == verb);
+    let found = rows().filter(|row| row.0 == method);
+    let found = found.clone().find(is_own).or_else(|| found.clone().next());
+    found.map(|row| row.2).ok_or_else(|| rows().map(|row| row.0).collect())
 }
 
 /// Lets a request in, with its caller known if there has to be one.
 pub(super) async fn guard(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    match admit(&app, &parts).await {
+    match admit(&app, &mut parts).await {
         Ok(Some(caller)) => {
             parts.extensions.insert(caller);
             next.run(Request::from_parts(parts, body)).await
@@ -119,11 +128,14 @@ pub(super) async fn guard(State(app): State<Shared>, request: Request, next: Nex
     }
 }
 
-async fn admit(app: &App, parts: &request::Parts) -> Result<Option<Caller>, Problem> {
-    let Some(path) = parts.extensions.get::<MatchedPath>() else {
+async fn admit(app: &Shared, parts: &mut request::Parts) -> Result<Option<Caller>, Problem> {
+    let Some(path) = parts.extensions.get::<MatchedPath>().cloned() else {
         return Ok(None); // no such path: the fallback says so
     };
-    let who = row(&parts.method, path.as_str()).map_err(|known| Problem::wrong_method(&known.join(", ")))?;
+    let named = RawPathParams::from_request_parts(parts, app).await.ok();
+    let named = named.iter().flatten().last().map_or("", |(_, named)| named);
+    let who = row(&parts.method, path.as_str(), named);
+    let who = who.map_err(|known| Problem::wrong_method(&known.join(", ")))?;
     match who {
         Anyone | Rail => Ok(None),
         Roles(roles) => {
@@ -212,10 +224,19 @@ mod tests {
 
     #[test]
     fn unknown_methods_name_the_known_ones() {
-        assert_eq!(row(&Method::GET, "/api/jobs"), Ok(ALL));
-        assert_eq!(row(&Method::HEAD, "/api/jobs/"), Ok(ALL));
-        assert_eq!(row(&Method::DELETE, "/api/jobs/{id}"), Err(vec!["GET", "PATCH"]));
-        assert_eq!(row(&Method::POST, "/v1/payouts/{reference}"), Ok(Roles(&[Operator, Finance, Admin])));
+        assert_eq!(row(&Method::GET, "/api/jobs", ""), Ok(ALL));
+        assert_eq!(row(&Method::HEAD, "/api/jobs/", ""), Ok(ALL));
+        assert_eq!(row(&Method::DELETE, "/api/jobs/{id}", "7"), Err(vec!["GET", "PATCH"]));
+        let retry = row(&Method::POST, "/v1/payouts/{reference}", "PAYOUT_1:retry");
+        assert_eq!(retry, Ok(Roles(&[Operator, Finance, Admin])));
+    }
+
+    #[test]
+    fn a_verb_with_a_row_of_its_own_has_no_other() {
+        let job = |named| row(&Method::POST, "/v1/jobs/{id}", named);
+        assert_eq!(job("7:resolve"), Ok(Roles(&[Approver])));
+        assert_eq!(job("7:dispute"), Ok(Roles(&[Employer, Employee])));
+        assert_eq!(job("7"), Ok(Roles(&[Employer, Employee])));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub enum Role {
     Operator,
     /// Moves our own money: capital, floats, payouts again.
     Finance,
-    /// The second pair of eyes on what finance does.
+    /// The second pair of eyes on what finance does, and who decides disputes.
     Approver,
     /// Reads everything, changes nothing.
     Auditor,

@@ -1,6 +1,9 @@
 //! A whole deployment in one process: everything embedded, and the gateway that serves before it.
 //!
-//! Invariant: what it starts it stops, in the opposite order, and a start that fails half-way leaves nothing.
+//! Invariant: what it starts it stops, in the opposite order; a start that fails half-way leaves nothing.
+//! The arbiter is raised from an environment of its own, with a pool and a channel of its own: what serves is
+//! given no way to its key. One process's memory is one memory all the same; in earnest it is
+//! `amana arbiter`, elsewhere.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,11 +12,12 @@ use amana_ledger::money::{Asset, Money};
 
 use super::serve::{Listeners, Serving};
 use crate::app::App;
-use crate::config::{Config, ConfigError, Environment};
+use crate::config::{self, Config, ConfigError, Environment};
 use crate::db::Db;
 use crate::embedded::{self, Embedded, EmbeddedError, Home, Means, Setting, people};
 use crate::error::{Error, Fault};
-use crate::worker;
+use crate::worker::arbiter::Arbiter;
+use crate::worker::{self, Worker};
 
 /// Where a deployment answers; port 0 takes a free one.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +77,7 @@ pub struct Standalone {
     /// Where the escrow service answers.
     pub escrow_url: String,
     serving: Serving,
+    arbiter: Worker,
 }
 
 impl Standalone {
@@ -104,8 +109,9 @@ impl Standalone {
         worker::prepare(&app).await?;
         people::settle_in(&app).await?;
         people::open_books(&app).await?;
+        let arbiter = arbiter(&stack, means).await?;
         let serving = Serving::start(&app, listeners).with_worker(&app);
-        Ok(Self { app, stack, api_url, escrow_url, serving })
+        Ok(Self { app, stack, api_url, escrow_url, serving, arbiter })
     }
 
     /// Stops doors, worker and everything behind them.
@@ -114,7 +120,17 @@ impl Standalone {
     /// The network's state cannot be saved; everything has stopped all the same.
     pub async fn stop(self) -> Result<(), EmbeddedError> {
         self.serving.stop().await;
+        self.arbiter.stop().await;
         self.app.db.pool().close().await;
         self.stack.stop().await
     }
+}
+
+/// Starts who carries decisions. Its pool closes with it.
+async fn arbiter(stack: &Embedded, means: &Means) -> Result<Worker, StartError> {
+    let config = config::Arbiter::read(&stack.arbiter_environment())?;
+    let db = Db::connect(config.database_url.expose(), 2).await?;
+    let arbiter = Arbiter::wire(config, (db, means.http.clone()), means.clock.clone(), means.rng.clone())?;
+    arbiter.prepare().await?;
+    Ok(worker::arbitrate(&Arc::new(arbiter)))
 }

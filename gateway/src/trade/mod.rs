@@ -26,7 +26,7 @@ use crate::people::{self, Role};
 use status::{Status, Step};
 
 pub use applications::{Applicant, Applied, Place, applicants, apply, withdraw};
-pub use verbs::{Verb, act, preview};
+pub use verbs::{Ruling, Verb, act, preview, preview_resolve, resolve};
 
 /// A job with its escrow.
 #[derive(Debug, Clone)]

@@ -8,16 +8,19 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amana_adapters::stellar::Keypair;
+use amana_adapters::stellar::{Keypair, Stellar};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::error::{Error, Fault, Result};
+use crate::flows::chain::heed;
 use crate::flows::store::attempt as store;
 use crate::flows::{chain, float, index};
+use arbiter::Arbiter;
 
 pub mod anchor;
+pub mod arbiter;
 pub mod judge;
 pub mod keep;
 pub mod say;
@@ -50,7 +53,11 @@ pub async fn prepare(app: &App) -> Result<()> {
 /// # Errors
 /// It is another network, or the contract has other roles, another token or unit.
 pub async fn fits(app: &App) -> Result<()> {
-    match app.chain.misfit().await {
+    fit(&app.chain).await
+}
+
+async fn fit(chain: &Stellar) -> Result<()> {
+    match chain.misfit().await {
         Ok(None) => Ok(()),
         Ok(Some(why)) => Err(Fault::Outside(format!("the chain does not fit: {why}")).into()),
         Err(fault) => {
@@ -69,9 +76,10 @@ pub async fn run_until_idle(app: &App) -> Result<()> {
         let judged = judge::next(app).await?;
         let carried = chain::step(app).await?;
         let read = index::read_page(app).await?;
+        let heeded = heed::next(app).await?;
         let said = say::next(app).await?;
         let anchored = anchor::next(app).await?;
-        if !(judged || carried || read || said || anchored) {
+        if !(judged || carried || read || heeded || said || anchored) {
             return Ok(());
         }
     }
@@ -90,6 +98,7 @@ pub fn spawn(app: &Arc<App>) -> Worker {
     let mut loops = JoinSet::new();
     loops.spawn(keep_on("judge", app.clone(), told.clone(), |app| async move { judge::next(&app).await }));
     loops.spawn(keep_on("say", app.clone(), told.clone(), |app| async move { say::next(&app).await }));
+    loops.spawn(keep_on("heed", app.clone(), told.clone(), |app| async move { heed::next(&app).await }));
     loops.spawn(keep_on("anchor", app.clone(), told.clone(), |app| async move { anchor::next(&app).await }));
     // One a channel: an account carries one open transaction at a time. None where another host's escrow
     // service, an `amana` on the same database that has the keys, carries out what is wished here.
@@ -117,6 +126,15 @@ pub fn spawn(app: &Arc<App>) -> Worker {
     Worker { tell, loops }
 }
 
+/// Starts the loop that carries decisions.
+pub fn arbitrate(arbiter: &Arc<Arbiter>) -> Worker {
+    let (tell, told) = watch::channel(false);
+    let mut loops = JoinSet::new();
+    let step = |arbiter: Arc<Arbiter>| async move { arbiter.step().await };
+    loops.spawn(keep_on("arbiter", arbiter.clone(), told, step));
+    Worker { tell, loops }
+}
+
 impl Worker {
     /// Lets every loop finish its pass, and waits for that.
     pub async fn stop(mut self) {
@@ -126,9 +144,9 @@ impl Worker {
     }
 }
 
-async fn keep_on<F, W>(name: &'static str, app: Arc<App>, told: watch::Receiver<bool>, pass: F)
+async fn keep_on<T, F, W>(name: &'static str, app: Arc<T>, told: watch::Receiver<bool>, pass: F)
 where
-    F: Fn(Arc<App>) -> W,
+    F: Fn(Arc<T>) -> W,
     W: Future<Output = Result<bool>>,
 {
     rounds((name, IDLE), app, told, pass).await;
@@ -142,13 +160,13 @@ where
     rounds((name, SLOW), app, told, pass).await;
 }
 
-async fn rounds<F, W>(
+async fn rounds<T, F, W>(
     (name, idle): (&'static str, Duration),
-    app: Arc<App>,
+    app: Arc<T>,
     mut told: watch::Receiver<bool>,
     pass: F,
 ) where
-    F: Fn(Arc<App>) -> W,
+    F: Fn(Arc<T>) -> W,
     W: Future<Output = Result<bool>>,
 {
     while !*told.borrow() {

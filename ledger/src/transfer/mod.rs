@@ -199,6 +199,12 @@ impl Transfer {
         &self.postings
     }
 
+    /// What it sets aside, if it opens a hold.
+    #[must_use]
+    pub fn holds(&self) -> Option<&Posting> {
+        if let Some(HoldAct::Open { posting, .. }) = &self.hold { Some(posting) } else { None }
+    }
+
     /// What the caller says about it.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {

@@ -36,6 +36,12 @@ fn employee() -> PartyId {
     PartyId(Uuid::from_u128(2))
 }
 
+const SPLIT: Split = Split { to_payee: WHOLE - 300, to_payer: 300 };
+
+fn disputed(until: Option<DateTime<Utc>>, decided: Option<Split>) -> State {
+    State::Disputed { employee: Some(employee()), at: at(), until, decided }
+}
+
 /// Every state and every event: who accepts whom, and nothing else.
 fn states() -> Vec<(&'static str, State)> {
     let worker = Some(employee());
@@ -47,8 +53,9 @@ fn states() -> Vec<(&'static str, State)> {
         ("working", State::Funded { employee: worker, at: at() }),
         ("releasing", State::Releasing { employee: employee(), at: at() }),
         ("released", State::Released { employee: employee(), at: at() }),
-        ("asked", State::Disputed { employee: worker, at: at(), until: None }),
-        ("disputed", State::Disputed { employee: worker, at: at(), until: Some(at()) }),
+        ("asked", disputed(None, None)),
+        ("disputed", disputed(Some(at()), None)),
+        ("told", disputed(Some(at()), Some(SPLIT))),
         ("resolved", State::Resolved { employee: worker, at: at() }),
         ("refunded", State::Refunded),
         ("cancelling", State::Cancelling),
@@ -66,6 +73,9 @@ fn events() -> Vec<(&'static str, Event)> {
         ("refunded", Event::Refunded(part(WHOLE))),
         ("dispute", Event::Dispute(Side::Employer)),
         ("disputed", Event::Disputed(at())),
+        ("unheard", Event::DisputeRefused),
+        ("decide", Event::Decide(SPLIT)),
+        ("overruled", Event::DecisionRefused),
         ("decided", Event::Resolved { surrender: None, to_payee: 0, to_payer: Some(part(WHOLE)) }),
         ("cancel", Event::Cancel),
         ("cancelled", Event::Cancelled),
@@ -93,8 +103,12 @@ fn the_arrows_are_these_and_no_others() {
         "asked released",
         "asked refunded",
         "asked disputed",
+        "asked unheard",
         "asked decided",
+        "disputed decide",
         "disputed decided",
+        "told overruled",
+        "told decided",
         "cancelling cancelled",
     ];
     let terms = terms();
@@ -117,7 +131,7 @@ fn complete_before_the_chain_confirmed_is_not_yet() {
 
 #[test]
 fn a_decision_pays_one_and_burns_the_others_part() {
-    let disputed = State::Disputed { employee: Some(employee()), at: at(), until: Some(at()) };
+    let disputed = disputed(Some(at()), Some(SPLIT));
     let decided = |surrender: Option<&str>, to_payee, to_payer: i64| Event::Resolved {
         surrender: surrender.map(str::to_owned),
         to_payee,
@@ -131,6 +145,28 @@ fn a_decision_pays_one_and_burns_the_others_part() {
     let back = commands(decided(None, 0, WHOLE));
     assert!(back.contains(&burn(WHOLE, WHOLE)));
     assert!(!back.iter().any(|command| matches!(command, Command::Pay { .. })));
+}
+
+#[test]
+fn a_decision_parts_all_that_is_left_and_can_be_made_anew_if_it_is_refused() {
+    let decide =
+        |state: State, to_payee, to_payer| state.next(&terms(), Event::Decide(Split { to_payee, to_payer }));
+    let (told, commands) = decide(disputed(Some(at()), None), WHOLE - 300, 300).unwrap();
+    assert_eq!(commands, [Command::Chain(Wish::Resolve(SPLIT))]);
+    for (to_payee, to_payer) in [(WHOLE, 300), (WHOLE - 301, 300), (i64::MAX, 1)] {
+        assert!(decide(disputed(Some(at()), None), to_payee, to_payer).is_err());
+    }
+    assert!(decide(disputed(None, None), WHOLE - 300, 300).unwrap_err().soon, "the chain has to freeze it");
+    assert!(decide(told.clone(), WHOLE, 0).unwrap_err().why.contains("decided already"));
+    let (again, _) = told.next(&terms(), Event::DecisionRefused).unwrap();
+    assert!(decide(again, WHOLE, 0).is_ok());
+}
+
+#[test]
+fn what_was_stored_before_there_were_decisions_is_read() {
+    let stored = serde_json::json!({"is": "disputed", "employee": null, "at": at(), "until": null});
+    let read: State = serde_json::from_value(stored).unwrap();
+    assert_eq!(read, State::Disputed { employee: None, at: at(), until: None, decided: None });
 }
 
 #[test]

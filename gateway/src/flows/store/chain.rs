@@ -89,6 +89,55 @@ pub async fn wish_of_book(
     Ok(done.rows_affected() == 1)
 }
 
+/// How often the contract refused a wish of this kind about an escrow: the next one has another key.
+///
+/// # Errors
+/// The database's.
+pub async fn refusals(tx: &mut Tx, escrow: &EscrowRef, op: &str) -> Result<i64, Fault> {
+    Ok(sqlx::query_scalar!(
+        r#"select count(*) as "count!" from chain.intent
+           where escrow = $1 and op ->> 'op' = $2 and status = 'refused'"#,
+        escrow.as_str(),
+        op
+    )
+    .fetch_one(&mut **tx)
+    .await?)
+}
+
+/// A wish about an escrow that was refused.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Ours.
+    pub id: Uuid,
+    /// The escrow.
+    pub escrow: String,
+    /// What was wished.
+    pub op: serde_json::Value,
+}
+
+/// The oldest refused wish about an escrow that its flow has not heard of.
+///
+/// # Errors
+/// The database's.
+pub async fn unheeded(tx: &mut Tx) -> Result<Option<Refused>, Fault> {
+    Ok(sqlx::query_as!(
+        Refused,
+        r#"select id, escrow as "escrow!", op from chain.intent
+           where status = 'refused' and not heeded and escrow is not null order by done_at limit 1"#
+    )
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// The flow has heard of it.
+///
+/// # Errors
+/// The database's.
+pub async fn heeded(tx: &mut Tx, id: Uuid) -> Result<(), Fault> {
+    sqlx::query!("update chain.intent set heeded = true where id = $1", id).execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// When a checkpoint of a book was last wished onto the chain.
 ///
 /// # Errors
@@ -119,30 +168,34 @@ pub struct Intent {
 }
 
 /// Leases the next wish that may be carried out: due, and the oldest open one of its escrow. One that was
-/// refused stands in nobody's way: what cannot be without it the contract refuses too. A wish that has no
-/// envelope yet is let lie where no channel is `free` to carry it.
+/// refused stands in nobody's way: what cannot be without it the contract refuses too; nor does one that ends
+/// a dispute, as it may wait for its day, or for the arbiter. A wish that has no envelope yet is let lie
+/// where no channel is `free` to carry it. Who `decides` disputes is given decisions, and nobody else is.
 ///
 /// # Errors
 /// The database's.
 pub async fn lease(
     tx: &mut Tx,
     (now, until): (DateTime<Utc>, DateTime<Utc>),
-    free: bool,
+    (free, decides): (bool, bool),
 ) -> Result<Option<Intent>, Fault> {
     Ok(sqlx::query_as!(
         Intent,
         "update chain.intent set lease_until = $2, tries = tries + 1 where id = (
              select i.id from chain.intent i
              where i.status = 'open' and i.due_at <= $1 and (i.lease_until is null or i.lease_until <= $1)
+               and (i.op ->> 'op' = 'resolve') = $4
                and not exists (select 1 from chain.intent e
-                               where e.escrow = i.escrow and e.no < i.no and e.status = 'open')
+                               where e.escrow = i.escrow and e.no < i.no and e.status = 'open'
+                                 and e.op ->> 'op' not in ('resolve', 'resolve_timeout'))
                and ($3 or exists (select 1 from chain.attempt a
                                   where a.intent = i.id and a.status = 'open'))
              order by i.due_at limit 1 for update skip locked)
          returning id, key, escrow, book, op, tries",
         now,
         until,
-        free
+        free,
+        decides
     )
     .fetch_optional(&mut **tx)
     .await?)

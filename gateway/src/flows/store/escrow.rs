@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::db::Tx;
 use crate::error::Fault;
-use crate::flows::escrow::{State, Terms};
+use crate::flows::escrow::{Decision, State, Terms};
+use crate::privacy::Sealed;
 
 struct Row {
     reference: String,
@@ -126,6 +127,31 @@ pub async fn of_jobs(tx: &mut Tx, jobs: &[i64]) -> Result<Vec<(Terms, State)>, F
     .fetch_all(&mut **tx)
     .await?;
     rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Writes down a decision with its reason, sealed. The escrow's row must be locked.
+///
+/// # Errors
+/// The database's.
+pub async fn decided(
+    tx: &mut Tx,
+    escrow: &EscrowRef,
+    decision: &Decision,
+    (reason, at): (Sealed, DateTime<Utc>),
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "insert into flow.decision (escrow, no, decided_by, at, to_payee, to_payer, reason)
+         select $1, coalesce(max(no), 0) + 1, $2, $3, $4, $5, $6 from flow.decision where escrow = $1",
+        escrow.as_str(),
+        decision.by.0,
+        at,
+        decision.split.to_payee,
+        decision.split.to_payer,
+        reason as Sealed
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Writes the state back.

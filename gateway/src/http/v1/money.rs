@@ -135,6 +135,11 @@ impl Call {
         sha256(&[self.key.as_str().as_bytes()])
     }
 
+    /// What was sent.
+    pub(super) fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
     /// Who calls.
     pub(super) fn caller(&self) -> &Caller {
         &self.caller
