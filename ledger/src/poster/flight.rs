@@ -5,11 +5,13 @@
 //! one is rolled back. Absent: retries.
 
 use std::collections::HashMap;
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use sqlx::{Connection, PgConnection};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{Attach, Job};
@@ -69,9 +71,12 @@ impl From<sqlx::Error> for End {
     }
 }
 
+/// Ends with nothing if the task was lost.
+type Task<I> = Pin<Box<dyn Future<Output = Option<Landed<I>>> + Send>>;
+
 /// A flight on its way.
 pub(super) struct Flight<I> {
-    pub(super) task: JoinHandle<Landed<I>>,
+    pub(super) task: Task<I>,
     /// What the next flight hears of this one.
     pub(super) next: Option<Before>,
 }
@@ -98,7 +103,9 @@ impl Before {
 }
 
 impl<I: Send + Sync + 'static> Flight<I> {
-    /// Sets off, behind a flight that is still on its way, if there is one.
+    /// Sets off, behind a flight that is still on its way, if there is one. One of a single statement goes on
+    /// as its owner waits for it, as to wake another task would take longer than what there is to do; all
+    /// others are tasks of their own.
     pub(super) fn off<A: Attach<Item = I>>(
         attach: Arc<A>,
         mut conn: PgConnection,
@@ -107,7 +114,8 @@ impl<I: Send + Sync + 'static> Flight<I> {
     ) -> Self {
         let (tell, landed) = oneshot::channel();
         let (lock, locked) = oneshot::channel();
-        let task = tokio::spawn(async move {
+        let few = !cargo.locked && cargo.draft.as_ref().is_some_and(Draft::is_one_statement);
+        let flight = async move {
             let end = fly(&*attach, &mut conn, &mut cargo, (before, lock)).await;
             // Nobody listens if there is no next flight.
             let _ = tell.send(end.is_ok());
@@ -120,7 +128,18 @@ impl<I: Send + Sync + 'static> Flight<I> {
                 Err(_) => conn.ping().await.ok().map(|()| conn),
             };
             Landed { cargo, conn, end }
-        });
+        };
+        let task: Task<I> = if few {
+            let mut flight = Box::pin(flight);
+            // Its statement is sent now; the owner asks again, under its own name.
+            match flight.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(landed) => Box::pin(ready(Some(landed))),
+                Poll::Pending => Box::pin(async { Some(flight.await) }),
+            }
+        } else {
+            let task = tokio::spawn(flight);
+            Box::pin(async { task.await.ok() })
+        };
         Self { task, next: Some(Before { locked, landed }) }
     }
 }

@@ -487,5 +487,5 @@ impl<A: Attach> Owner<A> {
 /// Waits for the first flight to end; `None` if its task was lost.
 async fn first<I: Send + Sync + 'static>(flights: &mut VecDeque<Flight<I>>) -> Option<Landed<I>> {
     let flight = flights.front_mut()?;
-    (&mut flight.task).await.ok()
+    (&mut flight.task).await
 }
