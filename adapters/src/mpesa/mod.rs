@@ -7,15 +7,19 @@
 //! gateway's).
 
 pub mod answer;
+pub mod daraja;
+mod encoding;
 pub mod register;
 pub mod sim;
+pub mod statement;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 use std::fmt;
 
-use amana_ledger::money::{Asset, Money};
+use amana_ledger::money::Money;
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 
 use crate::port::{Msisdn, scrub};
@@ -166,8 +170,7 @@ pub fn read_confirmation(raw: &[u8]) -> Result<C2b, BadConfirmation> {
     let notice = parse(raw)?;
     let receipt = receipt(required("TransID", notice.trans_id)?)?;
     let amount = required("TransAmount", notice.trans_amount)?;
-    let money =
-        Money::parse_decimal(Asset::Kes, &amount).map_err(|why| bad("TransAmount", why.to_string()))?;
+    let money = daraja::money(&amount).map_err(|why| bad("TransAmount", why.to_string()))?;
     let payer = Payer::read(&required("MSISDN", notice.msisdn)?);
     // A payer may leave the account empty; that is money of nobody's yet, not a broken notice.
     let typed_ref = match Field::of(notice.bill_ref_number) {
@@ -201,12 +204,12 @@ pub fn read_validation(raw: &[u8]) -> Result<C2b, BadConfirmation> {
 }
 
 fn parse(raw: &[u8]) -> Result<Notice, BadConfirmation> {
-    let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
+    let text = encoding::text(raw);
     // A JSON array would pass for a struct by position.
-    if !raw.trim_ascii_start().starts_with(b"{") {
+    if !text.trim_start().starts_with('{') {
         return Err(bad("body", "is not a json object".to_owned()));
     }
-    serde_json::from_slice(raw).map_err(|error| {
+    serde_json::from_str(&text).map_err(|error| {
         let what = if error.is_data() { "has a field twice" } else { "is broken json" };
         bad("body", format!("{what} at line {} column {}", error.line(), error.column()))
     })
@@ -234,8 +237,18 @@ fn nairobi(text: &str) -> Option<DateTime<Utc>> {
     if text.len() != 14 {
         return None;
     }
-    let local = NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").ok()?;
+    of_nairobi(NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").ok()?)
+}
+
+/// Nairobi's wall clock as a moment.
+fn of_nairobi(local: NaiveDateTime) -> Option<DateTime<Utc>> {
     Some(local.and_local_timezone(FixedOffset::east_opt(NAIROBI_S)?).single()?.to_utc())
+}
+
+/// A moment on Nairobi's wall clock.
+fn local(at: DateTime<Utc>) -> NaiveDateTime {
+    let offset = FixedOffset::east_opt(NAIROBI_S);
+    offset.map_or(at.naive_utc(), |offset| at.with_timezone(&offset).naive_local())
 }
 
 /// What a person typed, fit to be stored: no control characters (Postgres text takes no NUL), a bounded

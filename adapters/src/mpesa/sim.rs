@@ -1,15 +1,23 @@
 //! A customer with a phone, and Daraja between him and us: posts validations and confirmations to the
-//! gateway's doors over real HTTP, in every manner in which they are known to come.
+//! gateway's doors over real HTTP, in every manner in which they are known to come. Daraja's own desk, which
+//! is asked, is in `sim/desk.rs`.
+
+mod desk;
+mod till;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, FixedOffset, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+use super::local;
 use super::register::OnSilence;
 use crate::http::{Answer, Call, Client, NoAnswer};
 use crate::port::Msisdn;
+
+pub use desk::{Options, Sim};
+pub use till::{Line, What};
 
 /// The two URLs a shortcode has registered.
 #[derive(Clone, Debug)]
@@ -220,7 +228,7 @@ impl Payment {
         let body = Body {
             transaction_type: "Pay Bill",
             trans_id: &self.receipt,
-            trans_time: nairobi(self.at).format("%Y%m%d%H%M%S").to_string(),
+            trans_time: local(self.at).format("%Y%m%d%H%M%S").to_string(),
             trans_amount: &self.amount,
             business_short_code: &self.shortcode,
             bill_ref_number: &self.typed_ref,
@@ -252,7 +260,7 @@ impl Shown {
 /// same count on the same day is the same receipt.
 pub fn receipt(at: DateTime<Utc>, count: u32) -> String {
     const DIGITS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    let day = nairobi(at);
+    let day = local(at);
     // 2024 is S; the letters last from 2006 to 2031.
     let year = (day.year() - 2006).clamp(0, 25) as usize;
     let mut text = String::with_capacity(10);
@@ -262,9 +270,4 @@ pub fn receipt(at: DateTime<Utc>, count: u32) -> String {
     let places = (0..7u32).rev().map(|place| 36u64.pow(place));
     text.extend(places.map(|place| char::from(DIGITS[(u64::from(count) / place % 36) as usize])));
     text
-}
-
-fn nairobi(at: DateTime<Utc>) -> chrono::NaiveDateTime {
-    let offset = FixedOffset::east_opt(super::NAIROBI_S);
-    offset.map_or(at.naive_utc(), |offset| at.with_timezone(&offset).naive_local())
 }
