@@ -3,9 +3,10 @@
 //! Invariant: a cell's number is its shortest decimal text; a workbook keeps numbers as doubles, and the
 //! shortest text that gives the same double is what was entered, for every amount below ten trillion.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use calamine::{Data, Reader, open_workbook_auto_from_rs};
+use calamine::{Data, Reader, Xlsx};
 use chrono::NaiveDateTime;
 
 use super::BadStatement;
@@ -35,18 +36,42 @@ pub(super) type Line = (u64, Vec<Cell>);
 const ARCHIVE: &[u8] = b"PK\x03\x04";
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0";
 
+/// More than a year of a busy paybill; thirteen columns are usual.
+const MOST_ROWS: u32 = 500_000;
+const MOST_COLUMNS: u32 = 64;
+
 /// Every row of the file; of a workbook, of its first sheet.
 pub(super) fn lines(raw: &[u8]) -> Result<Vec<Line>, BadStatement> {
-    if raw.starts_with(ARCHIVE) || raw.starts_with(COMPOUND) { workbook(raw) } else { separated(raw) }
+    if raw.starts_with(COMPOUND) {
+        let reason = "is a workbook of the older kind: save it as xlsx or csv".to_owned();
+        return Err(BadStatement { line: 1, reason });
+    }
+    if raw.starts_with(ARCHIVE) { workbook(raw) } else { separated(raw) }
 }
 
+/// A workbook's first sheet. Its reader panics on some broken files, and lays out whatever room their cells
+/// ask for if asked for the whole sheet: so it is asked cell by cell, within bounds, and caught.
 fn workbook(raw: &[u8]) -> Result<Vec<Line>, BadStatement> {
-    let bad = |what: &str| BadStatement { line: 1, reason: format!("the workbook {what}") };
-    let mut book = open_workbook_auto_from_rs(Cursor::new(raw)).map_err(|_| bad("does not open"))?;
-    let sheet = book.worksheet_range_at(0).ok_or_else(|| bad("has no sheet"))?;
-    let sheet = sheet.map_err(|_| bad("has a sheet that does not read"))?;
-    let first = u64::from(sheet.start().map_or(0, |(row, _)| row)) + 1;
-    Ok((first..).zip(sheet.rows().map(|row| row.iter().map(cell).collect())).collect())
+    let read = std::panic::catch_unwind(|| cells(raw)).unwrap_or(Err("does not read"));
+    read.map_err(|what| BadStatement { line: 1, reason: format!("the workbook {what}") })
+}
+
+fn cells(raw: &[u8]) -> Result<Vec<Line>, &'static str> {
+    let mut book = Xlsx::new(Cursor::new(raw)).map_err(|_| "does not open")?;
+    let name = book.sheet_names().first().cloned().ok_or("has no sheet")?;
+    let mut reader = book.worksheet_cells_reader(&name).map_err(|_| "has a sheet that does not read")?;
+    let mut lines: BTreeMap<u32, Vec<Cell>> = BTreeMap::new();
+    while let Some(found) = reader.next_cell().map_err(|_| "has a cell that does not read")? {
+        let (row, column) = found.get_position();
+        if row >= MOST_ROWS || column >= MOST_COLUMNS {
+            return Err("is larger than a statement");
+        }
+        let line = lines.entry(row).or_default();
+        let at = column as usize;
+        line.resize(line.len().max(at + 1), Cell::Text(String::new()));
+        line[at] = cell(&Data::from(found.get_value().clone()));
+    }
+    Ok(lines.into_iter().map(|(row, cells)| (u64::from(row) + 1, cells)).collect())
 }
 
 fn cell(value: &Data) -> Cell {
