@@ -286,15 +286,20 @@ create table flow.payout (
     holds integer not null default 0,
     created_at timestamp with time zone not null,
     updated_at timestamp with time zone not null,
-    constraint payout_once UNIQUE (escrow, beneficiary),
+    purpose text not null default 'wage'::text,
+    source uuid,
     constraint payout_reference_key UNIQUE (reference),
     constraint payout_surrender_key UNIQUE (surrender),
     constraint payout_pkey PRIMARY KEY (id),
     constraint payout_escrow_fkey FOREIGN KEY (escrow) REFERENCES flow.escrow(reference),
+    constraint payout_source_fkey FOREIGN KEY (source) REFERENCES flow.collection(id),
     constraint payout_amount CHECK (((amount > 0) AND (amount <= claim))),
+    constraint payout_purpose CHECK ((purpose = ANY (ARRAY['wage'::text, 'refund'::text]))),
+    constraint payout_source CHECK (((source IS NULL) OR (purpose = 'refund'::text))),
     constraint payout_status CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'unknown'::text])))
 );
 CREATE INDEX payout_beneficiary ON flow.payout USING btree (beneficiary, created_at);
+CREATE UNIQUE INDEX payout_once ON flow.payout USING btree (escrow, beneficiary) WHERE (purpose = 'wage'::text);
 grant insert, select, update on flow.payout to amana_app;
 grant select on flow.payout to amana_reader;
 

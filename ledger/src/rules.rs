@@ -227,6 +227,15 @@ pub fn payout_hold(intent: Intent, employee: PartyId, rail: &Rail, amount: Money
     }
 }
 
+/// As [`payout_hold`], for an employer's own money that is about to go back to where it came from.
+pub fn refund_hold(intent: Intent, employer: PartyId, rail: &Rail, amount: Money) -> Transfer {
+    let posting = posting(Account::Employer(employer), Account::FloatRail(rail.clone()), amount);
+    Transfer {
+        hold: Some(HoldAct::Open { posting, expires_at: None }),
+        ..intent.transfer(Event::RefundHold, vec![])
+    }
+}
+
 /// As [`payout_hold`], for money that is set aside before anything is instructed and frees itself unless
 /// used.
 pub fn payout_hold_until(hold: Transfer, expires_at: DateTime<Utc>) -> Transfer {
@@ -249,10 +258,19 @@ pub fn payout_paid(intent: Intent, hold: TransferId, rail: &Rail, paid: Paid) ->
     Transfer { hold: Some(settle), ..intent.transfer(Event::PayoutPaid, postings) }
 }
 
+/// The rail sent an employer's money back. No token stands behind it: those of a refund left the vault, or
+/// were never minted.
+pub fn refund_paid(intent: Intent, hold: TransferId, rail: &Rail, paid: Paid) -> Transfer {
+    let tariff = paid.tariff.map(|fee| posting(Account::Tariff, Account::FloatRail(rail.clone()), fee));
+    let settle = HoldAct::Settle { hold, part: paid.amount, last: paid.last };
+    let postings = tariff.into_iter().collect();
+    Transfer { hold: Some(settle), ..intent.transfer(Event::RefundPaid, postings) }
+}
+
 /// What a rail says it paid.
 #[derive(Clone, Copy, Debug)]
 pub struct Paid {
-    /// What reached the employee.
+    /// What reached the phone.
     pub amount: Money,
     /// What the rail charged us for it.
     pub tariff: Option<Money>,
@@ -260,7 +278,8 @@ pub struct Paid {
     pub last: bool,
 }
 
-/// The rail says for certain that it did not pay: what is held is the employee's claim again.
+/// The rail says for certain that it did not pay: what is held is its owner's again, be it an employee or an
+/// employer.
 pub fn payout_failed(intent: Intent, hold: TransferId) -> Transfer {
     Transfer { hold: Some(HoldAct::Void { hold }), ..intent.transfer(Event::PayoutFailed, vec![]) }
 }
@@ -325,6 +344,7 @@ mod tests {
             resolved(intent(), escrow(), Some((party, kes(60))), Some((party, kes(40)))),
             cancelled(intent(), escrow(), party, kes(100)),
             payout_paid(intent(), TransferId(Uuid::from_u128(3)), &rail, paid),
+            refund_paid(intent(), TransferId(Uuid::from_u128(4)), &rail, paid),
             burn_final(intent(), kes(100)),
         ]
     }
@@ -333,7 +353,9 @@ mod tests {
     fn moved(transfer: &Transfer, kinds: &[Kind]) -> i64 {
         let mut postings = transfer.postings.clone();
         if let Some(HoldAct::Settle { part, .. }) = &transfer.hold {
-            let (from, rail) = (Account::Employee(PartyId(Uuid::nil())), Rail::parse("intersend").unwrap());
+            let owner =
+                if transfer.event == Event::RefundPaid { Account::Employer } else { Account::Employee };
+            let (from, rail) = (owner(PartyId(Uuid::nil())), Rail::parse("intersend").unwrap());
             postings.push(posting(from, Account::FloatRail(rail), *part));
         }
         let side = |account: &Account, side: Side, amount: i64| {
@@ -366,9 +388,12 @@ mod tests {
 
     #[test]
     fn every_event_has_its_rule() {
-        let hold = payout_hold(intent(), PartyId(Uuid::nil()), &Rail::parse("intersend").unwrap(), kes(1));
+        let (nobody, rail) = (PartyId(Uuid::nil()), Rail::parse("intersend").unwrap());
+        let hold = payout_hold(intent(), nobody, &rail, kes(1));
+        let refund = refund_hold(intent(), nobody, &rail, kes(1));
         let of = TransferId(Uuid::nil());
-        let ends = [payout_failed(intent(), of), payout_expired(intent(), of), reversal(intent(), of), hold];
+        let ends =
+            [payout_failed(intent(), of), payout_expired(intent(), of), reversal(intent(), of), hold, refund];
         let said: Vec<Event> = one_of_each().iter().chain(&ends).map(Transfer::event).collect();
         assert!(Event::ALL.iter().all(|event| said.contains(event)), "{said:?}");
         assert_eq!(said.len(), Event::ALL.len());

@@ -2,4 +2,5 @@
 //! lost.
 
 mod crash;
+mod refunds;
 mod seeds;

@@ -144,12 +144,14 @@ impl World {
     /// The one who decides disputes, as a process of its own that dies as `fuse` says.
     pub async fn arbiter(&self, fuse: Option<Arc<Fuse>>) -> Arbiter {
         let db = Db::from_pool(self.database.app.clone());
+        self.deciding(db.clone()).prepare().await.expect("its channel is known");
+        self.deciding(fuse.map_or_else(|| db.clone(), |fuse| db.with_fuse(fuse)))
+    }
+
+    fn deciding(&self, db: Db) -> Arbiter {
         let http = Client::new(Limits::default(), self.dice.clone()).expect("an http client");
-        let means = (fuse.map_or_else(|| db.clone(), |fuse| db.with_fuse(fuse)), http);
-        let arbiter = Arbiter::wire(self.arbiter.clone(), means, self.clock.clone(), self.dice.clone());
-        let arbiter = arbiter.expect("the arbiter is wired");
-        arbiter.prepare().await.expect("its channel is known");
-        arbiter
+        let (config, clock, dice) = (self.arbiter.clone(), self.clock.clone(), self.dice.clone());
+        Arbiter::wire(config, (db, http), clock, dice).expect("the arbiter is wired")
     }
 
     /// Lets the arbiter, and then the worker, do all that is due.

@@ -73,7 +73,7 @@ async fn parts_add_up_and_too_little_is_told() {
 }
 
 #[tokio::test]
-async fn too_much_goes_to_the_employer_and_is_not_minted() {
+async fn too_much_is_the_employers_and_is_not_minted() {
     let (world, employer, reference) = begin("50000.00").await;
     pay(&world, "UKK71XQ4Z5", reference.as_str(), "50000.50").await;
     assert_eq!(world.balance(&format!("escrow:{reference}")).await, "50000.00");

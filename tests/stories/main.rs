@@ -7,4 +7,5 @@ mod months;
 mod network;
 mod payouts;
 mod proofs;
+mod refunds;
 mod strangers;

@@ -4,7 +4,7 @@
 //!   receipt heard before, same amount     → duplicate: no effect
 //!   receipt heard before, other amount    → contradiction: shown to ops, no effect
 //!   reference names an escrow with room   → into the escrow up to what is due, the rest to the employer
-//!   reference names an escrow, no room    → to the employer's account
+//!   reference names an escrow, no room    → to the employer's account, and from there back to the payer
 //!   too much to believe without asking    → suspense (`AMANA_MPESA_VERIFY`)
 //!   anything else                         → suspense, and a message to the payer
 //! ```
@@ -22,6 +22,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::escrow::{Event, State, Terms};
+use super::pay::refund::{self, Owner};
 use super::store::{Step, chain as chain_store, collection as rows, escrow as escrow_rows, step};
 use super::{drive, float, post, words};
 use crate::app::App;
@@ -181,6 +182,10 @@ async fn book(
         let op = ChainOp::Fund { key: terms.reference.key(), deposit_id, amount };
         let key = format!("fund:{}:{}:{}", external.provider, external.account, external.id);
         chain_store::wish(tx, app, &terms.reference, &key, &op).await?;
+    }
+    if let Some(over) = over {
+        let (book, escrow, employer) = (terms.book.clone(), terms.reference.clone(), terms.employer);
+        refund::over(tx, app, &Owner { book, escrow, employer }, (id, over.minor())).await?;
     }
     tell(tx, app, heard, terms, (to_escrow, state.due(terms) - to_escrow, over)).await?;
     Ok(Verdict::Booked(terms.reference.clone()))

@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::escrow::{Command, Decision, Event, Side, Split, State, Status, Terms, Wish};
+use super::pay::refund::{self, Owner};
 use super::pay::{self, Surrender};
 use super::store::{Step, chain as chain_store, escrow as rows, step};
 use super::{Flow, OutOfOrder, drive, words};
@@ -58,7 +59,13 @@ impl Flow for State {
             }
             Command::Pay { employee, surrender, claim } => {
                 let (book, escrow) = (terms.book.clone(), terms.reference.clone());
-                pay::begin(tx, app, Surrender { book, escrow, employee, event: surrender, claim }).await?;
+                let owner = employee;
+                pay::begin(tx, app, Surrender { book, escrow, owner, event: surrender, claim }).await?;
+            }
+            Command::GiveBack { event, amount } => {
+                let (book, escrow, employer) = (terms.book.clone(), terms.reference.clone(), terms.employer);
+                let owner = Owner { book, escrow, employer };
+                refund::ended(tx, app, &owner, (&event, amount.minor())).await?;
             }
         }
         Ok(None)

@@ -15,6 +15,8 @@
 //! Absent: doing anything; `entrust` carries the commands out. Postings: a deposit is posted by `collection`,
 //! a chain effect by `index`, each once.
 
+mod status;
+
 use amana_ledger::chart::BookId;
 use amana_ledger::id::{EscrowRef, PartyId};
 use amana_ledger::money::{Amount, Money};
@@ -22,6 +24,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::OutOfOrder;
+
+pub use status::Status;
 
 /// Where an escrow stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,41 +86,6 @@ pub enum State {
     Cancelling,
     /// The chain cancelled it.
     Cancelled,
-}
-
-/// The product's words for where an escrow stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words are the product's own")]
-pub enum Status {
-    PendingDeposit,
-    PartiallyFunded,
-    Funded,
-    InProgress,
-    Completed,
-    Released,
-    Disputed,
-    Resolved,
-    Refunded,
-    Cancelled,
-}
-
-impl Status {
-    /// The word as the API writes it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::PendingDeposit => "pending_deposit",
-            Self::PartiallyFunded => "partially_funded",
-            Self::Funded => "funded",
-            Self::InProgress => "in_progress",
-            Self::Completed => "completed",
-            Self::Released => "released",
-            Self::Disputed => "disputed",
-            Self::Resolved => "resolved",
-            Self::Refunded => "refunded",
-            Self::Cancelled => "cancelled",
-        }
-    }
 }
 
 /// What never changes about an escrow.
@@ -187,19 +156,31 @@ pub enum Event {
     DecisionRefused,
     /// The chain parted what was left.
     Resolved {
-        /// As for a release; none either if the employee got nothing.
-        surrender: Option<String>,
+        /// The chain event that did it, `hash:number`.
+        event: String,
+        /// Whether the employee's part lies in the vault, too.
+        by_phone: bool,
         /// What the employee got, minor units.
         to_payee: i64,
         /// What the employer got: it lies in the vault, to be burned.
         to_payer: Option<Amount>,
     },
     /// The chain gave it back: this much lies in the vault, to be burned.
-    Refunded(Amount),
+    Refunded {
+        /// The chain event that did it, `hash:number`.
+        event: String,
+        /// How much.
+        amount: Amount,
+    },
     /// The employer withdraws it.
     Cancel,
     /// The chain cancelled it.
-    Cancelled,
+    Cancelled {
+        /// The chain event that did it, `hash:number`.
+        event: String,
+        /// What had come and was burned.
+        burned: Option<Amount>,
+    },
 }
 
 /// Who objects.
@@ -225,6 +206,13 @@ pub enum Command {
         surrender: String,
         /// How much, minor units.
         claim: i64,
+    },
+    /// Send the employer's money back to where it came from.
+    GiveBack {
+        /// By which chain event it became theirs again.
+        event: String,
+        /// How much.
+        amount: Amount,
     },
     /// Tell the employer.
     TellFunded,
@@ -269,67 +257,12 @@ impl Wish {
 }
 
 impl State {
-    /// The product's word.
-    pub fn status(&self) -> Status {
-        match self {
-            Self::Open { minted: 0, .. } => Status::PendingDeposit,
-            Self::Open { .. } => Status::PartiallyFunded,
-            Self::Funded { employee: None, .. } => Status::Funded,
-            Self::Funded { employee: Some(_), .. } => Status::InProgress,
-            Self::Releasing { .. } => Status::Completed,
-            Self::Released { .. } => Status::Released,
-            Self::Disputed { .. } => Status::Disputed,
-            Self::Resolved { .. } => Status::Resolved,
-            Self::Refunded => Status::Refunded,
-            Self::Cancelling | Self::Cancelled => Status::Cancelled,
-        }
-    }
-
-    /// Who does the work, once named.
-    pub fn employee(&self) -> Option<PartyId> {
-        match self {
-            Self::Open { employee, .. }
-            | Self::Funded { employee, .. }
-            | Self::Disputed { employee, .. }
-            | Self::Resolved { employee, .. } => *employee,
-            Self::Releasing { employee, .. } | Self::Released { employee, .. } => Some(*employee),
-            Self::Refunded | Self::Cancelling | Self::Cancelled => None,
-        }
-    }
-
-    /// When the chain confirmed the whole amount.
-    pub fn funded_at(&self) -> Option<DateTime<Utc>> {
-        match self {
-            Self::Funded { at, .. }
-            | Self::Releasing { at, .. }
-            | Self::Released { at, .. }
-            | Self::Disputed { at, .. }
-            | Self::Resolved { at, .. } => Some(*at),
-            Self::Open { .. } | Self::Refunded | Self::Cancelling | Self::Cancelled => None,
-        }
-    }
-
-    /// Whether the whole amount lies on chain and is not released.
-    pub fn is_funded(&self) -> bool {
-        matches!(self, Self::Funded { .. } | Self::Releasing { .. } | Self::Disputed { .. })
-    }
-
-    /// How much more a deposit can put in, minor units.
-    pub fn due(&self, terms: &Terms) -> i64 {
-        match self {
-            Self::Open { booked, .. } => terms.amount.minor() - booked,
-            _ => 0,
-        }
-    }
-}
-
-impl State {
     /// The next state and what has to be done: all arrows, with the reason behind each.
     ///
     /// # Errors
     /// No arrow leads from this state by this event.
     pub fn next(self, terms: &Terms, event: Event) -> Result<(Self, Vec<Command>), OutOfOrder> {
-        use Command::{Chain, DropDecisions, Emit, Pay, TellFunded};
+        use Command::{Chain, DropDecisions, Emit, GiveBack, Pay, TellFunded};
         let burn =
             |amount: Amount, beside: i64| Chain(Wish::Burn { amount, vault_before: amount.minor() + beside });
         let whole = terms.amount.minor();
@@ -401,8 +334,11 @@ impl State {
             // A release or a dispute that was on its way finds nothing to release or to freeze.
             (
                 Self::Funded { .. } | Self::Releasing { .. } | Self::Disputed { until: None, .. },
-                Event::Refunded(vault),
-            ) => (Self::Refunded, vec![Emit("escrow.refunded"), burn(vault, 0)]),
+                Event::Refunded { event, amount },
+            ) => {
+                let commands = vec![Emit("escrow.refunded"), burn(amount, 0), GiveBack { event, amount }];
+                (Self::Refunded, commands)
+            }
             // Who objects is heard while the money is there and somebody works for it. The chain freezes
             // it, or has released it.
             (Self::Funded { employee: None, .. }, Event::Dispute(_)) => {
@@ -447,13 +383,18 @@ impl State {
                 let commands = vec![Emit("escrow.decision_refused")];
                 (Self::Disputed { employee, at, until, decided: None }, commands)
             }
-            (Self::Disputed { employee, at, .. }, Event::Resolved { surrender, to_payee, to_payer }) => {
+            (
+                Self::Disputed { employee, at, .. },
+                Event::Resolved { event, by_phone, to_payee, to_payer },
+            ) => {
                 let mut commands = vec![Emit("escrow.resolved"), DropDecisions];
                 // The employer's part first: what a phone is to be paid stays behind it in the vault.
-                let beside = if surrender.is_some() { to_payee } else { 0 };
-                commands.extend(to_payer.map(|part| burn(part, beside)));
-                let pay = |(employee, surrender)| Pay { employee, surrender, claim: to_payee };
-                commands.extend(employee.zip(surrender).map(pay));
+                let beside = if by_phone { to_payee } else { 0 };
+                if let Some(amount) = to_payer {
+                    commands.extend([burn(amount, beside), GiveBack { event: event.clone(), amount }]);
+                }
+                let paid = employee.filter(|_| by_phone && to_payee > 0);
+                commands.extend(paid.map(|employee| Pay { employee, surrender: event, claim: to_payee }));
                 (Self::Resolved { employee, at }, commands)
             }
             // Withdrawn before it is funded: what had come is burned in the same call; it is the employer's.
@@ -464,7 +405,11 @@ impl State {
                 }
                 (Self::Cancelling, vec![Emit("job.cancelled"), Chain(Wish::Cancel)])
             }
-            (Self::Cancelling, Event::Cancelled) => (Self::Cancelled, vec![Emit("escrow.cancelled")]),
+            (Self::Cancelling, Event::Cancelled { event, burned }) => {
+                let back = burned.map(|amount| GiveBack { event, amount });
+                let commands = std::iter::once(Emit("escrow.cancelled")).chain(back).collect();
+                (Self::Cancelled, commands)
+            }
             (state, event) => {
                 let why =
                     format!("{reference} is {}: {} is out of order", state.status().word(), event.word());
@@ -482,7 +427,7 @@ impl Event {
             Self::Assign(_) => "assign",
             Self::Complete => "complete",
             Self::Released { .. } => "a release",
-            Self::Refunded(_) => "a refund",
+            Self::Refunded { .. } => "a refund",
             Self::Dispute(_) => "dispute",
             Self::Disputed(_) => "a dispute",
             Self::DisputeRefused => "a refused dispute",
@@ -490,7 +435,7 @@ impl Event {
             Self::DecisionRefused => "a refused decision",
             Self::Resolved { .. } => "a decision",
             Self::Cancel => "cancel",
-            Self::Cancelled => "a cancellation",
+            Self::Cancelled { .. } => "a cancellation",
         }
     }
 }

@@ -318,7 +318,7 @@ async fn follow(
             let released = rules::released(intent, reference.clone(), employee, paid, fee);
             let transfer = post(tx, app, released).await?;
             // What went to an address of the payee's own is in nobody's vault: no phone is paid for it.
-            let surrender = to.is_none().then(|| format!("{}:{}", event.tx_hash, event.index));
+            let surrender = to.is_none().then(|| event_name(event));
             let next = EscrowEvent::Released { surrender, to_payee: *to_payee };
             ("chain.released", Some(transfer), None, Some(next))
         }
@@ -326,7 +326,8 @@ async fn follow(
             let money = money(&terms.book, *amount)?;
             let refunded = rules::refunded(intent, reference.clone(), terms.employer, money);
             let transfer = post(tx, app, refunded).await?;
-            ("chain.refunded", Some(transfer), None, Some(EscrowEvent::Refunded(money.amount)))
+            let next = EscrowEvent::Refunded { event: event_name(event), amount: money.amount };
+            ("chain.refunded", Some(transfer), None, Some(next))
         }
         Effect::Burned { amount, .. } => {
             let transfer = post(tx, app, rules::burn_final(intent, money(&terms.book, *amount)?)).await?;
@@ -340,12 +341,9 @@ async fn follow(
             let (transfer, next) = resolved(tx, app, event, (terms, state), (intent, parts)).await?;
             ("chain.resolved", Some(transfer), None, Some(next))
         }
-        Effect::Cancelled { burned: 0, .. } => ("chain.cancelled", None, None, Some(EscrowEvent::Cancelled)),
         Effect::Cancelled { burned, .. } => {
-            let burned = money(&terms.book, *burned)?;
-            let cancelled = rules::cancelled(intent, reference.clone(), terms.employer, burned);
-            let transfer = post(tx, app, cancelled).await?;
-            ("chain.cancelled", Some(transfer), None, Some(EscrowEvent::Cancelled))
+            let (transfer, next) = cancelled(tx, app, event, terms, (intent, *burned)).await?;
+            ("chain.cancelled", transfer, None, Some(next))
         }
         Effect::Created { .. } => ("chain.created", None, None, None),
         Effect::Assigned { .. } => ("chain.assigned", None, None, None),
@@ -363,6 +361,11 @@ async fn follow(
         drive::<Escrow>(tx, app, reference.as_str(), next).await?;
     }
     Ok(transfer)
+}
+
+/// What money that became somebody's by an event is known by.
+fn event_name(event: &ChainEvent) -> String {
+    format!("{}:{}", event.tx_hash, event.index)
 }
 
 /// The transaction that did it, if it was heard of, and where.
@@ -389,9 +392,26 @@ async fn resolved(
     };
     let employer = back.map(|back| (terms.employer, back));
     let resolved = rules::resolved(intent, terms.reference.clone(), employee, employer);
-    let surrender = (by_phone && paid.is_some()).then(|| format!("{}:{}", event.tx_hash, event.index));
-    let to_payer = back.map(|back| back.amount);
-    Ok((post(tx, app, resolved).await?, EscrowEvent::Resolved { surrender, to_payee, to_payer }))
+    let (event, to_payer) = (event_name(event), back.map(|back| back.amount));
+    Ok((post(tx, app, resolved).await?, EscrowEvent::Resolved { event, by_phone, to_payee, to_payer }))
+}
+
+/// Posts that an escrow was cancelled, and what had come is the employer's.
+async fn cancelled(
+    tx: &mut Tx,
+    app: &App,
+    event: &ChainEvent,
+    terms: &Terms,
+    (intent, burned): (rules::Intent, i64),
+) -> Result<(Option<TransferId>, EscrowEvent)> {
+    let event = event_name(event);
+    if burned == 0 {
+        return Ok((None, EscrowEvent::Cancelled { event, burned: None }));
+    }
+    let burned = money(&terms.book, burned)?;
+    let cancelled = rules::cancelled(intent, terms.reference.clone(), terms.employer, burned);
+    let transfer = post(tx, app, cancelled).await?;
+    Ok((Some(transfer), EscrowEvent::Cancelled { event, burned: Some(burned.amount) }))
 }
 
 fn instant(seconds: i64) -> std::result::Result<DateTime<Utc>, Refusal> {

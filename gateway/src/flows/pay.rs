@@ -1,9 +1,11 @@
 //! What a payout does: hold, send, ask, settle, burn, tell. The arrows stand in `payout`.
 //!
-//! Invariant: a payout row needs the chain event that put the money into the vault, so nobody is paid by
+//! Invariant: a wage's row needs the chain event that put the money into the vault, so nobody is paid by
 //! token and by phone both.
 
-use amana_adapters::port::{PayoutOrder, PayoutStatus};
+pub mod refund;
+
+use amana_adapters::port::{Msisdn, PayoutOrder, PayoutStatus};
 use amana_adapters::stellar::ChainOp;
 use amana_ledger::chart::BookId;
 use amana_ledger::id::{EscrowRef, PartyId, TransferId};
@@ -11,7 +13,7 @@ use amana_ledger::money::Money;
 use amana_ledger::rules::{self, Paid};
 use serde_json::json;
 
-use super::payout::{Command, Event, RAIL, Receipt, State, Terms};
+use super::payout::{Command, Event, Purpose, RAIL, Receipt, State, Terms};
 use super::store::{Step, chain as chain_store, payout as rows, step};
 use super::{Flow, OutOfOrder, drive, float, post, words};
 use crate::app::App;
@@ -57,10 +59,7 @@ impl Flow for State {
                 outbox::queue(tx, app, ("payout_start", &terms.reference), None, delay_s).await?;
             }
             Command::Emit(name) => say(tx, app, terms, name).await?,
-            Command::TellPaid(paid) => {
-                let text = words::paid(&terms.escrow, &terms.amount, paid.id.as_deref());
-                outbox::sms_to_party(tx, app, terms.beneficiary, &text).await?;
-            }
+            Command::TellPaid(paid) => tell(tx, app, terms, &paid).await?,
         }
         Ok(None)
     }
@@ -70,7 +69,11 @@ impl Flow for State {
 async fn hold(tx: &mut Tx, app: &App, terms: &Terms) -> Result<Event> {
     let no = rows::holds(tx, &terms.reference).await? + 1;
     let intent = float::intent(app, &terms.book, &format!("payout_hold:{}:{no}", terms.reference))?;
-    let transfer = rules::payout_hold(intent, terms.beneficiary, &float::rail(RAIL)?, terms.amount);
+    let (owner, rail) = (terms.beneficiary, float::rail(RAIL)?);
+    let transfer = match terms.purpose {
+        Purpose::Wage => rules::payout_hold(intent, owner, &rail, terms.amount),
+        Purpose::Refund { .. } => rules::refund_hold(intent, owner, &rail, terms.amount),
+    };
     match post(tx, app, transfer).await {
         Ok(hold) => {
             rows::count_hold(tx, &terms.reference).await?;
@@ -81,15 +84,22 @@ async fn hold(tx: &mut Tx, app: &App, terms: &Terms) -> Result<Event> {
     }
 }
 
-/// The rail paid: the claim and the float go down, the tariff is booked, the tokens leave the vault.
+/// The rail paid: what was held leaves its owner's account and the float, the tariff is booked, a wage's
+/// tokens leave the vault.
 async fn settle(tx: &mut Tx, app: &App, terms: &Terms, hold: TransferId, paid: &Receipt) -> Result<()> {
     let intent = float::intent(app, &terms.book, &format!("payout_paid:{}", terms.reference))?;
     let tariff = Money::new(terms.amount.asset, paid.fee).ok();
     let settled = Paid { amount: terms.amount, tariff, last: true };
-    let transfer = post(tx, app, rules::payout_paid(intent, hold, &float::rail(RAIL)?, settled)).await?;
+    let (rail, is_wage) = (float::rail(RAIL)?, terms.purpose == Purpose::Wage);
+    let rule = if is_wage { rules::payout_paid } else { rules::refund_paid };
+    let transfer = post(tx, app, rule(intent, hold, &rail, settled)).await?;
     rows::paid(tx, &terms.reference, paid).await?;
-    let noted = Step { transfer: Some(transfer), receipt: paid.id.clone(), ..Step::named("payout.paid") };
+    let named = Step::named(&named(terms, "payout.paid"));
+    let noted = Step { transfer: Some(transfer), receipt: paid.id.clone(), ..named };
     step(tx, app, &terms.escrow, noted).await?;
+    if !is_wage {
+        return Ok(());
+    }
     let op = ChainOp::Burn {
         key: terms.escrow.key(),
         amount: terms.amount.amount,
@@ -99,25 +109,66 @@ async fn settle(tx: &mut Tx, app: &App, terms: &Terms, hold: TransferId, paid: &
     Ok(())
 }
 
-async fn say(tx: &mut Tx, app: &App, terms: &Terms, name: &'static str) -> Result<()> {
-    let body = json!({ "payout": terms.reference, "escrow": terms.escrow.as_str(),
-        "amount": terms.amount.decimal(),
-        "currency": terms.amount.asset.code() });
-    emit(tx, app, super::WORKER, (&format!("payout/{}", terms.reference), name), body).await?;
-    step(tx, app, &terms.escrow, Step::named(name)).await?;
+/// An event's name as it is for this purpose: `payout.held`, `refund.held`.
+fn named(terms: &Terms, name: &str) -> String {
+    match terms.purpose {
+        Purpose::Wage => name.to_owned(),
+        Purpose::Refund { .. } => name.replacen("payout.", "refund.", 1),
+    }
+}
+
+/// Tells who got it: the employee, or the number an employer's money went back to.
+async fn tell(tx: &mut Tx, app: &App, terms: &Terms, paid: &Receipt) -> Result<()> {
+    let receipt = paid.id.as_deref();
+    match terms.purpose {
+        Purpose::Wage => {
+            let text = words::paid(&terms.escrow, &terms.amount, receipt);
+            outbox::sms_to_party(tx, app, terms.beneficiary, &text).await?;
+        }
+        Purpose::Refund { .. } => {
+            let text = words::refunded(&terms.escrow, &terms.amount, receipt);
+            if let Some(phone) = number(tx, app, terms).await? {
+                outbox::sms(tx, app, &phone, &text).await?;
+            }
+        }
+    }
     Ok(())
 }
 
-/// The chain put money into the vault for somebody: by which event, for whom, how much (minor units).
+/// The number a payout goes to. None where its person has none, or was forgotten.
+///
+/// # Errors
+/// The database's.
+pub async fn number(tx: &mut Tx, app: &App, terms: &Terms) -> std::result::Result<Option<Msisdn>, Fault> {
+    if let Purpose::Refund { source: Some(source) } = terms.purpose
+        && let Some(payer) = refund::payer(tx, app, source).await?
+    {
+        return Ok(Some(payer));
+    }
+    people::phone(tx, app, terms.beneficiary).await
+}
+
+async fn say(tx: &mut Tx, app: &App, terms: &Terms, name: &'static str) -> Result<()> {
+    let name = named(terms, name);
+    let body = json!({ "payout": terms.reference, "escrow": terms.escrow.as_str(),
+        "amount": terms.amount.decimal(),
+        "currency": terms.amount.asset.code() });
+    emit(tx, app, super::WORKER, (&format!("payout/{}", terms.reference), &name), body).await?;
+    step(tx, app, &terms.escrow, Step::named(&name)).await?;
+    Ok(())
+}
+
+/// Money became somebody's to be sent: by which event, whose, how much (minor units).
 #[derive(Debug, Clone)]
 pub struct Surrender {
     /// The book the escrow settles in.
     pub book: BookId,
     /// The escrow it came from.
     pub escrow: EscrowRef,
-    /// Who earned it.
-    pub employee: PartyId,
-    /// The chain event, `hash:number`. No payout exists without one.
+    /// Whose it is.
+    pub owner: PartyId,
+    /// The chain event, `hash:number`, which no wage is paid without; for a refund the deposit, too. One
+    /// payout each.
     pub event: String,
     /// How much.
     pub claim: i64,
@@ -129,14 +180,19 @@ pub struct Surrender {
 /// # Errors
 /// The database's or the ledger's fault; a float that is short is no error.
 pub async fn begin(tx: &mut Tx, app: &App, surrender: Surrender) -> Result<()> {
+    send_out(tx, app, surrender, Purpose::Wage).await
+}
+
+async fn send_out(tx: &mut Tx, app: &App, surrender: Surrender, purpose: Purpose) -> Result<()> {
     let Ok(claim) = Money::new(surrender.book.asset(), surrender.claim) else { return Ok(()) };
-    // Rails pay whole shillings; the rest stays the employee's claim.
+    // Rails pay whole shillings; the rest stays its owner's.
     let (Some(amount), _) = claim.split_whole() else { return Ok(()) };
     let terms = Terms {
         reference: reference(app),
         book: surrender.book,
         escrow: surrender.escrow,
-        beneficiary: surrender.employee,
+        beneficiary: surrender.owner,
+        purpose,
         claim,
         amount,
     };
@@ -212,7 +268,7 @@ pub async fn instruction(tx: &mut Tx, app: &App, reference: &str) -> Result<Inst
     if !matches!(state, State::Sending { .. }) {
         return Ok(Instruction::Moot);
     }
-    Ok(match people::phone(tx, app, terms.beneficiary).await? {
+    Ok(match number(tx, app, &terms).await? {
         Some(phone) => {
             Instruction::Order(PayoutOrder { phone, money: terms.amount, reference: terms.reference })
         }

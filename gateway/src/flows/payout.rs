@@ -1,5 +1,5 @@
 //! One payout: the employee's claim is held, the rail is instructed, its word is awaited, the tokens are
-//! burned.
+//! burned. A refund takes the same way with an employer's own money, and ends when it is paid.
 //!
 //! ```text
 //!   Due ──Held──▶ Sending ──Sent──▶ Accepted ──completed──▶ Paid ──Burned──▶ Settled
@@ -19,6 +19,7 @@ use amana_ledger::chart::BookId;
 use amana_ledger::id::{EscrowRef, PartyId, TransferId};
 use amana_ledger::money::Money;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::OutOfOrder;
 
@@ -99,6 +100,19 @@ pub struct Receipt {
     pub fee: i64,
 }
 
+/// Whose money it is, and where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// What an employee earned, to their phone. Tokens in a vault stand behind it.
+    Wage,
+    /// An employer's own, back to the number from which this collection came; to the employer's phone where
+    /// none is known. No token stands behind it.
+    Refund {
+        /// The collection.
+        source: Option<Uuid>,
+    },
+}
+
 /// What never changes about a payout.
 #[derive(Debug, Clone)]
 pub struct Terms {
@@ -108,9 +122,11 @@ pub struct Terms {
     pub book: BookId,
     /// The escrow it came from.
     pub escrow: EscrowRef,
-    /// Who gets it.
+    /// Whose money it is.
     pub beneficiary: PartyId,
-    /// What the person earned.
+    /// Why it goes out.
+    pub purpose: Purpose,
+    /// What the person has to get.
     pub claim: Money,
     /// What the rail is asked to pay: whole units of the currency.
     pub amount: Money,
@@ -147,11 +163,11 @@ pub enum Event {
 /// What a payout wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Set the money aside, on the employee's claim and on the float.
+    /// Set the money aside, on its owner's account and on the float.
     Hold,
     /// Free it.
     Void(TransferId),
-    /// It is paid: settle the hold, post the tariff, take the tokens out of the vault.
+    /// It is paid: settle the hold, post the tariff, take a wage's tokens out of the vault.
     Settle(TransferId, Receipt),
     /// Put the instruction into the outbox, after `delay_s`.
     Send {
@@ -170,7 +186,7 @@ pub enum Command {
     },
     /// Say what happened.
     Emit(&'static str),
-    /// Tell the employee.
+    /// Tell who got it.
     TellPaid(Receipt),
 }
 
@@ -230,7 +246,7 @@ impl State {
     /// # Errors
     /// No arrow leads from this state by this event.
     pub fn next(self, terms: &Terms, event: Event) -> Result<(Self, Vec<Command>), OutOfOrder> {
-        use Command::{Ask, Emit, Hold, Send, Settle, StartLater, TellPaid, Void};
+        use Command::{Ask, Emit, Hold, Send, StartLater, Void};
         use Event::{Answered, Burned, Held, Retry, Sent, Short, Start, Told};
         // A word about another amount is no word about this payout.
         let why = "the rail names another amount".to_string();
@@ -261,7 +277,7 @@ impl State {
                 (Self::Sending { hold, sends, waits: waits + 1 }, again)
             }
             (Self::Sending { hold, sends, .. }, Sent(Outcome::Done(status))) => {
-                return Self::Unknown { hold, asks: 0, sends: sends + 1 }.heard(status, true);
+                return Self::Unknown { hold, asks: 0, sends: sends + 1 }.heard(terms, status, true);
             }
             // Refused at the door on the first try: the rail never took it.
             (Self::Sending { hold, sends: 0, .. }, Sent(Outcome::Refused { code, reason })) => {
@@ -274,7 +290,7 @@ impl State {
                 (Self::Unknown { hold, asks: 0, sends: sends + 1 }, commands)
             }
             // An answer to our question is believed.
-            (state, Answered(Outcome::Done(Some(status)))) => return state.heard(status, true),
+            (state, Answered(Outcome::Done(Some(status)))) => return state.heard(terms, status, true),
             // The rail keeps saying it never heard of it, long after the send's deadline. Not a proof of
             // failure, so nothing is freed; but the same reference may go again, as the rail pays one
             // reference once.
@@ -289,7 +305,7 @@ impl State {
             // No answer, or "unknown reference": proves nothing.
             (state, Answered(_)) => state.ask_again(),
             // What comes unasked is believed when good, asked about when bad.
-            (state, Told(status)) => return state.heard(status, false),
+            (state, Told(status)) => return state.heard(terms, status, false),
             (Self::Failed { .. } | Self::Due { .. }, Retry) => (Self::Due { short: None }, vec![Hold]),
             // An operator may have the same reference sent again: the rail pays one reference once.
             (Self::Unknown { hold, sends, .. }, Retry) => (
@@ -298,11 +314,7 @@ impl State {
             ),
             // The rail paid after it had said "failed": the money is gone, so the claim is taken after all.
             (Self::Recovering { paid }, Start) => (Self::Recovering { paid }, vec![Hold]),
-            (Self::Recovering { paid }, Held(hold)) => {
-                let commands =
-                    vec![Settle(hold, paid.clone()), Emit("payout.completed"), TellPaid(paid.clone())];
-                (Self::Paid { paid }, commands)
-            }
+            (Self::Recovering { paid }, Held(hold)) => Self::paid(terms, hold, paid),
             (Self::Recovering { paid }, Short(_)) => {
                 (Self::Recovering { paid }, vec![StartLater { delay_s: FLOAT_WAIT_S }])
             }
@@ -319,16 +331,27 @@ impl State {
 }
 
 impl State {
+    /// The rail paid. A wage's tokens are to be burned; a refund has none.
+    fn paid(terms: &Terms, hold: TransferId, paid: Receipt) -> (Self, Vec<Command>) {
+        use Command::{Emit, Settle, TellPaid};
+        let commands = vec![Settle(hold, paid.clone()), Emit("payout.completed"), TellPaid(paid.clone())];
+        match terms.purpose {
+            Purpose::Wage => (Self::Paid { paid }, commands),
+            Purpose::Refund { .. } => (Self::Settled { paid }, commands),
+        }
+    }
+
     /// The rail speaks about this payout. `asked`: in answer to us.
-    fn heard(self, status: PayoutStatus, asked: bool) -> Result<(Self, Vec<Command>), OutOfOrder> {
-        use Command::{Ask, Emit, Hold, Settle, TellPaid, Void};
+    fn heard(
+        self,
+        terms: &Terms,
+        status: PayoutStatus,
+        asked: bool,
+    ) -> Result<(Self, Vec<Command>), OutOfOrder> {
+        use Command::{Ask, Emit, Hold, Void};
         let paid = Receipt { id: status.provider_id.clone(), fee: status.fee.map_or(0, |fee| fee.minor()) };
         Ok(match (self.hold(), status.state) {
-            (Some(hold), PayoutState::Completed) => {
-                let commands =
-                    vec![Settle(hold, paid.clone()), Emit("payout.completed"), TellPaid(paid.clone())];
-                (Self::Paid { paid }, commands)
-            }
+            (Some(hold), PayoutState::Completed) => Self::paid(terms, hold, paid),
             (Some(hold), PayoutState::Failed) if asked => {
                 let reason = status.reason.unwrap_or_else(|| "no reason given".into());
                 (Self::Failed { reason }, vec![Void(hold), Emit("payout.failed")])

@@ -22,7 +22,15 @@ pub fn under(reference: &EscrowRef, paid: &Money, asset: Asset, due: i64) -> Str
 
 /// More came than was due.
 pub fn over(reference: &EscrowRef, paid: &Money, rest: &Money) -> String {
-    format!("{reference}: {paid} received, {rest} more than was due. The rest is in your account with us.")
+    format!("{reference}: {paid} received, {rest} more than was due. The rest goes back to your phone.")
+}
+
+/// An employer's money was sent back.
+pub fn refunded(reference: &EscrowRef, amount: &Money, receipt: Option<&str>) -> String {
+    match receipt {
+        Some(receipt) => format!("{amount} paid for {reference} was sent back to you. Receipt {receipt}."),
+        None => format!("{amount} paid for {reference} was sent back to you."),
+    }
 }
 
 /// Money came and we do not know whose it is.

@@ -16,6 +16,7 @@ use crate::db::Tx;
 use crate::error::{Code, Fault, Refusal, Result};
 use crate::flows::escrow::{State, Terms};
 use crate::flows::index::known::Known;
+use crate::flows::payout::Purpose;
 use crate::flows::store::{attempt, collection, escrow, payout, steps};
 
 /// One step.
@@ -91,9 +92,11 @@ pub struct ExchangeView {
 pub struct PayoutView {
     /// Ours, the same on every attempt.
     pub reference: String,
-    /// What the employee earned.
+    /// `wage`: to the employee. `refund`: an employer's money, back to where it came from.
+    pub purpose: &'static str,
+    /// What the person has to get.
     pub claim: String,
-    /// What the rail was asked to pay: whole units; the rest stays the employee's claim.
+    /// What the rail was asked to pay: whole units; the rest stays its owner's.
     pub amount: String,
     /// `pending`, `processing`, `completed`, `failed`, `unknown`.
     pub status: String,
@@ -213,6 +216,7 @@ async fn payouts(tx: &mut Tx, reference: &EscrowRef) -> std::result::Result<Vec<
                 detail: attempt.detail,
             });
         views.push(PayoutView {
+            purpose: if terms.purpose == Purpose::Wage { "wage" } else { "refund" },
             attempts: attempts.collect(),
             claim: terms.claim.decimal(),
             amount: terms.amount.decimal(),

@@ -360,8 +360,9 @@ impl<'a> Desk<'a> {
         };
         let Some(payout) = payouts.iter().find(named) else { return Ok(screens::no_receipt(self.language)) };
         let payee = people::person(tx, self.app, payout.terms.beneficiary).await?;
-        let (name, to) =
-            payee.map_or_else(Default::default, |person| (person.short_name(), person.phone.masked()));
+        let name = payee.map_or_else(Default::default, |person| person.short_name());
+        let to = pay::number(tx, self.app, &payout.terms).await?;
+        let to = to.map_or_else(Default::default, |to| to.masked());
         let state = if payout.state.word() == "completed" { "FINAL" } else { payout.state.word() };
         Ok(screens::receipt(&cash(payout.terms.amount), &name, &to, state))
     }

@@ -61,11 +61,13 @@ pub enum Event {
     BurnFinal,
     Reversal,
     Resolved,
+    RefundHold,
+    RefundPaid,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Event; 18] = [
+    pub const ALL: [Event; 20] = [
         Event::CapitalIn,
         Event::FloatMoveOut,
         Event::FloatMoveIn,
@@ -84,6 +86,8 @@ impl Event {
         Event::BurnFinal,
         Event::Reversal,
         Event::Resolved,
+        Event::RefundHold,
+        Event::RefundPaid,
     ];
 
     /// The number in rows: its place in [`Self::ALL`], from 1.
@@ -120,6 +124,8 @@ impl Event {
             Event::BurnFinal => "burn_final",
             Event::Reversal => "reversal",
             Event::Resolved => "resolved",
+            Event::RefundHold => "refund_hold",
+            Event::RefundPaid => "refund_paid",
         }
     }
 }

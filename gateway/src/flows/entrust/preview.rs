@@ -12,6 +12,7 @@ use amana_ledger::transfer::Transfer;
 
 use super::super::escrow::{Command, Decision, Event, Split, State, Status, Terms, Wish};
 use super::super::float;
+use super::super::pay::refund;
 use super::super::payout::RAIL;
 use super::super::store::escrow as rows;
 use super::decidable;
@@ -76,6 +77,11 @@ async fn told(tx: &mut Tx, app: &App, (terms, state): (&Terms, State), event: Ev
                 }
             }
             Command::Pay { employee, claim, .. } => paid(app, terms, (employee, claim), &mut told)?,
+            Command::GiveBack { amount, .. } => {
+                for (_, part) in refund::sources(tx, &terms.reference, amount.minor()).await? {
+                    back(app, terms, part, &mut told)?;
+                }
+            }
             _ => {}
         }
     }
@@ -97,7 +103,7 @@ async fn follows(
         Wish::Cancel => {
             let back = |amount| rules::cancelled(intent, reference, terms.employer, money(amount));
             told.transfers.extend(minted.map(back));
-            Some(Event::Cancelled)
+            Some(Event::Cancelled { event: String::new(), burned: minted })
         }
         Wish::Resolve(Split { to_payee, to_payer }) => {
             let (paid, back) = (Money::new(asset, *to_payee).ok(), Money::new(asset, *to_payer).ok());
@@ -107,8 +113,8 @@ async fn follows(
                 Some((person, _)) => people::payout_mode(tx, person).await? == PayoutMode::Mobile,
                 None => false,
             };
-            let surrender = by_phone.then(String::new);
-            Some(Event::Resolved { surrender, to_payee: *to_payee, to_payer: back.map(|back| back.amount) })
+            let (event, to_payer) = (String::new(), back.map(|back| back.amount));
+            Some(Event::Resolved { event, by_phone, to_payee: *to_payee, to_payer })
         }
         Wish::Burn { amount, .. } => {
             told.transfers.push(rules::burn_final(intent, money(*amount)));
@@ -135,5 +141,18 @@ fn paid(
     let paid = rules::payout_paid(intent()?, held.id(), &rail, whole);
     told.transfers.extend([held, paid, rules::burn_final(intent()?, amount)]);
     told.calls.push("burn");
+    Ok(())
+}
+
+/// The refund to one payer: held and paid.
+fn back(app: &App, terms: &Terms, part: i64, told: &mut Preview) -> Result<(), Fault> {
+    let part = Money::new(terms.amount.asset, part).ok();
+    let Some(amount) = part.and_then(|part| part.split_whole().0) else { return Ok(()) };
+    let intent = || float::intent(app, &terms.book, &format!("preview:{}", terms.reference));
+    let rail = float::rail(RAIL)?;
+    let held = rules::refund_hold(intent()?, terms.employer, &rail, amount);
+    let whole = Paid { amount, tariff: None, last: true };
+    let paid = rules::refund_paid(intent()?, held.id(), &rail, whole);
+    told.transfers.extend([held, paid]);
     Ok(())
 }

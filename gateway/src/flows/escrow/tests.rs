@@ -70,16 +70,20 @@ fn events() -> Vec<(&'static str, Event)> {
         ("assign", Event::Assign(employee())),
         ("complete", Event::Complete),
         ("released", Event::Released { surrender: Some("hash:0".into()), to_payee: WHOLE }),
-        ("refunded", Event::Refunded(part(WHOLE))),
+        ("refunded", Event::Refunded { event: "hash:0".into(), amount: part(WHOLE) }),
         ("dispute", Event::Dispute(Side::Employer)),
         ("disputed", Event::Disputed(at())),
         ("unheard", Event::DisputeRefused),
         ("decide", Event::Decide(SPLIT)),
         ("overruled", Event::DecisionRefused),
-        ("decided", Event::Resolved { surrender: None, to_payee: 0, to_payer: Some(part(WHOLE)) }),
+        ("decided", resolved(0, WHOLE)),
         ("cancel", Event::Cancel),
-        ("cancelled", Event::Cancelled),
+        ("cancelled", Event::Cancelled { event: "hash:0".into(), burned: Some(part(100)) }),
     ]
+}
+
+fn resolved(to_payee: i64, to_payer: i64) -> Event {
+    Event::Resolved { event: "hash:0".into(), by_phone: true, to_payee, to_payer: Amount::new(to_payer).ok() }
 }
 
 #[test]
@@ -132,19 +136,15 @@ fn complete_before_the_chain_confirmed_is_not_yet() {
 #[test]
 fn a_decision_pays_one_and_burns_the_others_part() {
     let disputed = disputed(Some(at()), Some(SPLIT));
-    let decided = |surrender: Option<&str>, to_payee, to_payer: i64| Event::Resolved {
-        surrender: surrender.map(str::to_owned),
-        to_payee,
-        to_payer: Amount::new(to_payer).ok(),
-    };
     let burn = |minor, vault_before| Command::Chain(Wish::Burn { amount: part(minor), vault_before });
     let commands = |event| disputed.clone().next(&terms(), event).unwrap().1;
-    let both = commands(decided(Some("hash:0"), WHOLE - 300, 300));
+    let back = |minor| Command::GiveBack { event: "hash:0".into(), amount: part(minor) };
+    let both = commands(resolved(WHOLE - 300, 300));
     let pay = Command::Pay { employee: employee(), surrender: "hash:0".into(), claim: WHOLE - 300 };
-    assert!(both.contains(&pay) && both.contains(&burn(300, WHOLE)));
-    let back = commands(decided(None, 0, WHOLE));
-    assert!(back.contains(&burn(WHOLE, WHOLE)));
-    assert!(!back.iter().any(|command| matches!(command, Command::Pay { .. })));
+    assert!(both.contains(&pay) && both.contains(&burn(300, WHOLE)) && both.contains(&back(300)));
+    let all = commands(resolved(0, WHOLE));
+    assert!(all.contains(&burn(WHOLE, WHOLE)) && all.contains(&back(WHOLE)));
+    assert!(!all.iter().any(|command| matches!(command, Command::Pay { .. })));
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn terms() -> Terms {
         book: BookId::parse("kenya:KES").unwrap(),
         escrow: EscrowRef::mint(&Fixed),
         beneficiary: PartyId(Uuid::from_u128(2)),
+        purpose: Purpose::Wage,
         claim: money,
         amount: money,
     }
@@ -167,4 +168,20 @@ fn a_rail_that_cannot_be_reached_is_tried_ever_more_rarely() {
     let no = Outcome::Refused { code: "400".into(), reason: "no such number".into() };
     let (state, commands) = go(state, vec![Event::Sent(no)]);
     assert_eq!((state.word(), frees(&commands)), ("failed", true));
+}
+
+#[test]
+fn a_refund_ends_when_it_is_paid_as_no_token_stands_behind_it() {
+    let terms = Terms { purpose: Purpose::Refund { source: None }, ..terms() };
+    let sending = State::Sending { hold: hold(), sends: 0, waits: 0 };
+    let done = Event::Sent(Outcome::Done(status(PayoutState::Completed)));
+    let (state, commands) = sending.next(&terms, done).unwrap();
+    assert!(matches!(state, State::Settled { .. }));
+    assert!(commands.iter().any(|command| matches!(command, Command::Settle(..))));
+    // "Failed" twice, then "completed" after all: taken once more, and ended.
+    let failed = State::Failed { reason: "x".into() };
+    let (state, _) = failed.next(&terms, Event::Told(status(PayoutState::Completed))).unwrap();
+    let (state, commands) = state.next(&terms, Event::Held(hold())).unwrap();
+    assert!(matches!(state, State::Settled { .. }));
+    assert_eq!(commands.iter().filter(|command| matches!(command, Command::Settle(..))).count(), 1);
 }

@@ -184,10 +184,10 @@ pub async fn lease(
         "update chain.intent set lease_until = $2, tries = tries + 1 where id = (
              select i.id from chain.intent i
              where i.status = 'open' and i.due_at <= $1 and (i.lease_until is null or i.lease_until <= $1)
-               and (i.op ->> 'op' = 'resolve') = $4
+               and (i.op ->> 'op' is not distinct from 'resolve') = $4
                and not exists (select 1 from chain.intent e
                                where e.escrow = i.escrow and e.no < i.no and e.status = 'open'
-                                 and e.op ->> 'op' not in ('resolve', 'resolve_timeout'))
+                                 and coalesce(e.op ->> 'op', '') not in ('resolve', 'resolve_timeout'))
                and ($3 or exists (select 1 from chain.attempt a
                                   where a.intent = i.id and a.status = 'open'))
              order by i.due_at limit 1 for update skip locked)

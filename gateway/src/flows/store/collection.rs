@@ -151,6 +151,16 @@ pub async fn of_escrow(tx: &mut Tx, escrow: &str) -> Result<Vec<Row>, Fault> {
     .await?)
 }
 
+/// Who paid a collection, sealed.
+///
+/// # Errors
+/// The database's.
+pub async fn payer(tx: &mut Tx, id: Uuid) -> Result<Option<Sealed>, Fault> {
+    let payer =
+        sqlx::query_scalar!(r#"select payer as "payer: Sealed" from flow.collection where id = $1"#, id);
+    Ok(payer.fetch_optional(&mut **tx).await?.flatten())
+}
+
 /// What lies in suspense, oldest first, after the row `after`.
 ///
 /// # Errors

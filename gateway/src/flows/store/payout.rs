@@ -9,13 +9,15 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Fault;
-use crate::flows::payout::{RAIL, Receipt, State, Terms};
+use crate::flows::payout::{Purpose, RAIL, Receipt, State, Terms};
 
 struct Row {
     reference: String,
     book: String,
     escrow: String,
     beneficiary: Uuid,
+    purpose: String,
+    source: Option<Uuid>,
     claim: i64,
     amount: i64,
     state: serde_json::Value,
@@ -34,6 +36,10 @@ impl TryFrom<Row> for (Terms, State) {
         let terms = Terms {
             escrow: EscrowRef::parse(&row.escrow).map_err(|_| stored("escrow"))?,
             beneficiary: PartyId(row.beneficiary),
+            purpose: match row.purpose.as_str() {
+                "refund" => Purpose::Refund { source: row.source },
+                _ => Purpose::Wage,
+            },
             claim: money(row.claim)?,
             amount: money(row.amount)?,
             reference: row.reference.clone(),
@@ -43,18 +49,22 @@ impl TryFrom<Row> for (Terms, State) {
     }
 }
 
-/// Writes a new payout. `false` if this escrow paid this person before, or the chain event was used.
+/// Writes a new payout. `false` if this escrow paid this person their wage before, or what surrendered the
+/// money was used.
 ///
 /// # Errors
 /// The database's.
 pub async fn insert(tx: &mut Tx, app: &App, terms: &Terms, surrender: &str) -> Result<bool, Fault> {
     let state = State::Due { short: None };
     let now = app.clock.now();
+    let (purpose, source) = match terms.purpose {
+        Purpose::Wage => ("wage", None),
+        Purpose::Refund { source } => ("refund", source),
+    };
     let done = sqlx::query!(
         "insert into flow.payout (id, reference, book, escrow, beneficiary, surrender, claim, amount, rail,
-         state, status,
-             created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) on conflict do nothing",
+             state, status, created_at, updated_at, purpose, source)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14) on conflict do nothing",
         amana_ledger::id::uuid_v7(&*app.clock, &*app.rng),
         terms.reference,
         terms.book.as_str(),
@@ -66,7 +76,9 @@ pub async fn insert(tx: &mut Tx, app: &App, terms: &Terms, surrender: &str) -> R
         RAIL,
         serde_json::to_value(&state)?,
         state.word(),
-        now
+        now,
+        purpose,
+        source
     )
     .execute(&mut **tx)
     .await?;
@@ -88,7 +100,7 @@ pub async fn lock(tx: &mut Tx, reference: &str) -> Result<Option<(Terms, State)>
     .await?;
     let row = sqlx::query_as!(
         Row,
-        "select reference, book, escrow, beneficiary, claim, amount, state from flow.payout
+        "select reference, book, escrow, beneficiary, purpose, source, claim, amount, state from flow.payout
          where reference = $1 for update",
         reference
     )
@@ -104,8 +116,8 @@ pub async fn lock(tx: &mut Tx, reference: &str) -> Result<Option<(Terms, State)>
 pub async fn of_escrow(tx: &mut Tx, escrow: &str) -> Result<Vec<(Terms, State)>, Fault> {
     let rows = sqlx::query_as!(
         Row,
-        "select reference, book, escrow, beneficiary, claim, amount, state from flow.payout where escrow = $1
-         order by created_at",
+        "select reference, book, escrow, beneficiary, purpose, source, claim, amount, state from flow.payout
+         where escrow = $1 order by created_at, reference",
         escrow
     )
     .fetch_all(&mut **tx)
@@ -120,7 +132,7 @@ pub async fn of_escrow(tx: &mut Tx, escrow: &str) -> Result<Vec<(Terms, State)>,
 pub async fn of_person(tx: &mut Tx, person: PartyId, most: i64) -> Result<Vec<(Terms, State)>, Fault> {
     let rows = sqlx::query_as!(
         Row,
-        "select reference, book, escrow, beneficiary, claim, amount, state from flow.payout
+        "select reference, book, escrow, beneficiary, purpose, source, claim, amount, state from flow.payout
          where beneficiary = $1
          order by created_at desc limit $2",
         person.0,
@@ -137,7 +149,8 @@ pub async fn of_person(tx: &mut Tx, person: PartyId, most: i64) -> Result<Vec<(T
 /// The database's.
 pub async fn awaiting_burn(tx: &mut Tx, escrow: &EscrowRef, minor: i64) -> Result<Option<String>, Fault> {
     Ok(sqlx::query_scalar!(
-        "select reference from flow.payout where escrow = $1 and amount = $2 and state ->> 'is' = 'paid'",
+        "select reference from flow.payout
+         where escrow = $1 and amount = $2 and state ->> 'is' = 'paid' and purpose = 'wage'",
         escrow.as_str(),
         minor
     )
