@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod people;
 pub mod privacy;
 pub mod recon;
+pub mod reports;
 pub mod roles;
 pub mod trade;
 pub mod ussd;

@@ -8,4 +8,5 @@ mod network;
 mod payouts;
 mod proofs;
 mod refunds;
+mod reports;
 mod strangers;

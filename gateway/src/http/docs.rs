@@ -94,7 +94,9 @@ pub(super) async fn style() -> Response {
     const CSS: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;\
         padding:0 1rem}\
         h2{margin-top:2rem;font-size:1rem}code{background:#8881;padding:.1em .3em}\
-        td{padding:.1rem .8rem .1rem 0;vertical-align:top}";
+        td,th{padding:.1rem .8rem .1rem 0;vertical-align:top;text-align:left}\
+        .number{text-align:right;font-variant-numeric:tabular-nums}.good{color:#070}.bad{color:#b00}\
+        dt{float:left;clear:left;width:16rem}dd{font-variant-numeric:tabular-nums}";
     ([(CONTENT_TYPE, "text/css")], CSS).into_response()
 }
 
@@ -144,7 +146,7 @@ fn prose(text: &str) -> String {
         .collect()
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -93,6 +93,8 @@ fn doors() -> Doors {
         .add(routes!(v1::books::trial_balance))
         .add(routes!(v1::books::statement))
         .add(routes!(v1::export::export))
+        .add(routes!(v1::reports::list))
+        .add(routes!(v1::reports::report))
         .add(routes!(v1::proofs::checkpoint))
         .add(routes!(v1::proofs::proof))
         .add(routes!(v1::proofs::liability))

@@ -50,16 +50,20 @@ impl PageQuery {
 
     /// After which place, in the list named `list`.
     pub(super) fn after<T: std::str::FromStr>(&self, app: &App, list: &str) -> Result<Option<T>, Refusal> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
-        let bad = || Refusal::field("cursor", "is not a cursor of this list");
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
-        let (mark, place) = bytes.split_at_checked(MARK).ok_or_else(bad)?;
-        if aws_lc_rs::constant_time::verify_slices_are_equal(mark, &signature(app, list, place)).is_err() {
-            return Err(bad());
-        }
-        let place = std::str::from_utf8(place).map_err(|_| bad())?;
-        place.parse().map(Some).map_err(|_| bad())
+        self.cursor.as_ref().map(|cursor| place(app, list, cursor)).transpose()
     }
+}
+
+/// The place a cursor of the list named `list` leads to.
+pub(super) fn place<T: std::str::FromStr>(app: &App, list: &str, cursor: &str) -> Result<T, Refusal> {
+    let bad = || Refusal::field("cursor", "is not a cursor of this list");
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
+    let (mark, place) = bytes.split_at_checked(MARK).ok_or_else(bad)?;
+    if aws_lc_rs::constant_time::verify_slices_are_equal(mark, &signature(app, list, place)).is_err() {
+        return Err(bad());
+    }
+    let place = std::str::from_utf8(place).map_err(|_| bad())?;
+    place.parse().map_err(|_| bad())
 }
 
 impl<T> Page<T> {

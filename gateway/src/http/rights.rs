@@ -79,6 +79,8 @@ pub(super) const RIGHTS: &[Row] = &[
     ("GET",   "/v1/ledger/trial-balance",               STAFF),
     ("GET",   "/v1/ledger/accounts/{path}/statement",   STAFF),
     ("GET",   "/v1/books/{book}/export",                STAFF),
+    ("GET",   "/v1/reports",                            STAFF),
+    ("GET",   "/v1/reports/{name}",                     STAFF),
     ("GET",   "/v1/books/{book}/checkpoint",            Anyone),
     ("GET",   "/v1/books/{book}/proofs/{transfer}",     STAFF),
     ("GET",   "/v1/me/liability-proof",                 ALL),

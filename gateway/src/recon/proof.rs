@@ -44,6 +44,9 @@ pub struct Proof {
     pub agrees: bool,
     /// What does not agree, if anything.
     pub differences: Vec<String>,
+    /// What has to be equal, and the two sides of it, minor units.
+    #[serde(skip)]
+    pub checks: Vec<(&'static str, i64, i64)>,
 }
 
 /// The sums the proof is made of, minor units, each on its normal side.
@@ -139,7 +142,7 @@ fn build(book: &str, asset: Asset, sums: &Sums, supply: Supply) -> Proof {
         line('-', "tokens burned, by the token's events", supply.burned),
         line('=', "tokens on chain", exists),
     ];
-    let checks = [
+    let checks = vec![
         ("float less all that is not owed in tokens, and onchain:issued", sums.owed(), sums.issued),
         (
             "onchain:issued with what is under way, and onchain:supply",
@@ -155,7 +158,7 @@ fn build(book: &str, asset: Asset, sums: &Sums, supply: Supply) -> Proof {
         .map(|(what, left, right)| format!("{what}: {} ≠ {}", decimal(asset, *left), decimal(asset, *right)))
         .collect();
     let agrees = differences.is_empty();
-    Proof { book: book.into(), currency: asset.code().into(), lines, agrees, differences }
+    Proof { book: book.into(), currency: asset.code().into(), lines, agrees, differences, checks }
 }
 
 #[cfg(test)]

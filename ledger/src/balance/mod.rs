@@ -7,7 +7,7 @@
 use sqlx::PgConnection;
 
 use crate::chart::{Account, BookId, Kind, Side};
-use crate::id::TransferId;
+use crate::id::{ExternalRef, TransferId};
 use crate::money::Asset;
 use crate::store::{Fault, look, written};
 
@@ -17,8 +17,8 @@ mod statement;
 pub use crate::batch::{Balance, Totals};
 pub use crate::store::look::Line;
 pub use crate::store::written::Written;
-pub use past::{Difference, Learned, MOST_LEARNED, Standing};
-pub use past::{as_of, by_metadata, difference, trial_as_of};
+pub use past::{Difference, Happened, Learned, MOST_LEARNED, Since, Standing};
+pub use past::{as_of, by_metadata, difference, happened, journal, trial_as_of};
 pub use statement::{Cursor, Statement, Wanted, page, statement};
 
 /// What stands on an account now; zero for one that nothing ever touched.
@@ -54,6 +54,19 @@ pub async fn balances(
 /// [`Fault`] when the database fails.
 pub async fn of_kind(conn: &mut PgConnection, book: &BookId, kind: Kind) -> Result<Vec<Balance>, Fault> {
     look::all(conn, book, Some(kind)).await
+}
+
+/// The external facts a book counted (a receipt of a rail), each with what was posted of it to accounts of a
+/// kind on the debit side, minor units; in no order.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn facts(
+    conn: &mut PgConnection,
+    book: &BookId,
+    debited: Kind,
+) -> Result<Vec<(ExternalRef, i64)>, Fault> {
+    look::facts(conn, book, debited).await
 }
 
 /// Every account of a book, and the two sums that must agree.

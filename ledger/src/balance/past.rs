@@ -97,7 +97,7 @@ pub async fn difference(
     at: DateTime<Utc>,
     known: [DateTime<Utc>; 2],
 ) -> Result<Vec<Difference>, Fault> {
-    let learned = past::learned(conn, book, at, known, (0, MOST_LEARNED + 1)).await?;
+    let learned = past::heard(conn, book, (None, at), known, (0, MOST_LEARNED + 1)).await?;
     if learned.len() as i64 > MOST_LEARNED {
         return Err(Fault::Unreadable("too much was learned to be shown at once"));
     }
@@ -119,6 +119,73 @@ pub async fn difference(
         differences.push(Difference { before, after, learned });
     }
     Ok(differences)
+}
+
+/// What was posted of what happened from one instant up to, not including, another, as far as it was known at
+/// a third; in the order in which the book heard it, from behind a posting's number, so many at most.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn journal(
+    conn: &mut PgConnection,
+    book: &BookId,
+    [from, to]: [DateTime<Utc>; 2],
+    known_at: DateTime<Utc>,
+    (after, most): (i64, u16),
+) -> Result<Vec<Learned>, Fault> {
+    // Before any book.
+    let first = DateTime::UNIX_EPOCH;
+    past::heard(conn, book, (Some(from), to), [first, known_at], (after, i64::from(most))).await
+}
+
+/// A posting on an account, on the axis of when things happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// The posting.
+    pub posting: Learned,
+    /// What it moved on the account's normal side, minor units.
+    pub moved: i64,
+    /// What stands there after it.
+    pub balance: i64,
+}
+
+/// Behind which line of [`happened`] a page begins, and what stood on the account there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// When the line happened.
+    pub effective_at: DateTime<Utc>,
+    /// Its posting's number.
+    pub no: i64,
+    /// Minor units on the normal side.
+    pub balance: i64,
+}
+
+/// An account's lines of what happened from one instant up to, not including, another, as far as it was known
+/// at a third, in the order in which it happened; so many at most, from a place on, or from the beginning.
+///
+/// # Errors
+/// [`Fault`] when the database fails.
+pub async fn happened(
+    conn: &mut PgConnection,
+    book: &BookId,
+    account: &Account,
+    ([from, to], known_at): ([DateTime<Utc>; 2], DateTime<Utc>),
+    (since, most): (Option<Since>, u16),
+) -> Result<Vec<Happened>, Fault> {
+    let mut balance = match since {
+        Some(since) => since.balance,
+        None => as_of(conn, book, account, from, known_at).await?.posted(),
+    };
+    let place = since.map_or((from, 0), |since| (since.effective_at, since.no));
+    let postings = past::lines(conn, book, account, ([from, to], known_at), (place, i64::from(most))).await?;
+    let line = |posting: Learned| {
+        let side = if posting.debit == *account { Side::Debit } else { Side::Credit };
+        let minor = posting.amount.minor();
+        let moved = if side == account.kind().side() { minor } else { -minor };
+        balance += moved;
+        Happened { posting, moved, balance }
+    };
+    Ok(postings.into_iter().map(line).collect())
 }
 
 /// Transfers of which this was said, in order of their ids, from behind one of them, so many at most.

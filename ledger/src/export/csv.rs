@@ -77,7 +77,9 @@ fn line(out: &mut String, cells: [String; COLUMNS.len()]) {
     out.push_str("\r\n");
 }
 
-fn cell(text: &str) -> String {
+/// A text as a cell, quoted where it has to be, and never a formula.
+#[must_use]
+pub fn cell(text: &str) -> String {
     let mark = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
     if text.contains([',', '"', '\r', '\n']) {
         format!("\"{mark}{}\"", text.replace('"', "\"\""))

@@ -16,6 +16,8 @@ mod csv;
 mod hledger;
 mod ndjson;
 
+pub use csv::cell as csv_cell;
+
 use std::str::FromStr;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::Fault;
 use crate::batch::{Balance, Map, Phase, Totals};
 use crate::chart::{Account, BookId, Kind, Side};
-use crate::id::TransferId;
+use crate::id::{ExternalRef, TransferId};
 use crate::money::Amount;
 use crate::transfer::Event;
 
@@ -175,4 +175,32 @@ pub(crate) async fn posted_before(
     .fetch_one(conn)
     .await?;
     Ok((row.debits, row.credits))
+}
+
+/// The external facts a book counted, each with what was posted of it to the debit of accounts of a kind.
+pub(crate) async fn facts(
+    conn: &mut PgConnection,
+    book: &BookId,
+    debited: Kind,
+) -> Result<Vec<(ExternalRef, i64)>, Fault> {
+    let rows = sqlx::query!(
+        r#"
+        select e.provider as "provider!", e.account as "account!", e.id as "id!", p.amount as "amount!"
+        from ledger.book k
+        join ledger.external e on e.book = k.book
+        cross join lateral (
+            select sum(p.amount)::bigint as amount
+            from ledger.posting p
+            join ledger.account a on a.book = p.book and a.account = p.debit and a.kind = $2
+            where p.book = k.book and p.transfer = e.transfer and p.phase in ('p', 's')
+        ) p
+        where k.name = $1 and p.amount is not null
+        "#,
+        book.as_str(),
+        debited.word()
+    )
+    .fetch_all(conn)
+    .await?;
+    let fact = |provider, account, id| ExternalRef { provider, account, id };
+    Ok(rows.into_iter().map(|row| (fact(row.provider, row.account, row.id), row.amount)).collect())
 }

@@ -49,35 +49,83 @@ pub struct Learned {
     pub recorded_at: DateTime<Utc>,
 }
 
-/// What was posted and effective before `at`, and what the book heard of after the first and not after the
-/// second of two instants; in order, from behind a number, so many at most.
+/// What was posted and happened from `since`, if given, and before `at`, and what the book heard of after
+/// the first and not after the second of two instants; in order, from behind a number, so many at most.
 ///
 /// What a closed past learned later is all in `ledger.restated`, of which a book has few rows; what is
-/// effective when it is recorded comes from the batches between the instants and before `at`.
-pub(crate) async fn learned(
+/// effective when it is recorded comes from the batches between the instants.
+pub(crate) async fn heard(
     conn: &mut PgConnection,
     book: &BookId,
-    at: DateTime<Utc>,
+    (since, at): (Option<DateTime<Utc>>, DateTime<Utc>),
     [from, to]: [DateTime<Utc>; 2],
     (after, most): (i64, i64),
 ) -> Result<Vec<Learned>, Fault> {
-    let rows = sqlx::query_file!("src/store/past/learned.sql", book.as_str(), at, from, to, after, most)
-        .fetch_all(conn)
-        .await?;
-    let learned = rows.into_iter().map(|row| {
-        Ok(Learned {
-            no: row.no,
-            transfer: TransferId(row.transfer),
-            event: event(row.event)?,
-            debit: row.debit,
-            credit: row.credit,
-            amount: Amount::new(row.amount)
-                .map_err(|_| Fault::Unreadable("a posting's amount is not positive"))?,
-            effective_at: row.effective_at,
-            recorded_at: row.recorded_at,
-        })
-    });
-    learned.collect()
+    let rows = sqlx::query_file_as!(
+        Row,
+        "src/store/past/heard.sql",
+        book.as_str(),
+        at,
+        from,
+        to,
+        after,
+        most,
+        since
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(learned).collect()
+}
+
+/// An account's postings of what happened from `from` and before `to`, as far as it was known, in the order
+/// in which it happened, from behind a place, so many at most.
+pub(crate) async fn lines(
+    conn: &mut PgConnection,
+    book: &BookId,
+    account: &Account,
+    ([from, to], known_at): ([DateTime<Utc>; 2], DateTime<Utc>),
+    ((at, no), most): ((DateTime<Utc>, i64), i64),
+) -> Result<Vec<Learned>, Fault> {
+    let rows = sqlx::query_file_as!(
+        Row,
+        "src/store/past/lines.sql",
+        book.as_str(),
+        account.path(),
+        from,
+        to,
+        known_at,
+        at,
+        no,
+        most
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(learned).collect()
+}
+
+struct Row {
+    no: i64,
+    transfer: Uuid,
+    event: i16,
+    debit: Account,
+    credit: Account,
+    amount: i64,
+    effective_at: DateTime<Utc>,
+    recorded_at: DateTime<Utc>,
+}
+
+fn learned(row: Row) -> Result<Learned, Fault> {
+    Ok(Learned {
+        no: row.no,
+        transfer: TransferId(row.transfer),
+        event: event(row.event)?,
+        debit: row.debit,
+        credit: row.credit,
+        amount: Amount::new(row.amount)
+            .map_err(|_| Fault::Unreadable("a posting's amount is not positive"))?,
+        effective_at: row.effective_at,
+        recorded_at: row.recorded_at,
+    })
 }
 
 /// Transfers of which this was said, in order of their ids, from behind one, so many at most.

@@ -1,8 +1,9 @@
 with own as (select book from ledger.book where name = $1),
 late as (
     select distinct posting as no from ledger.restated
-    where book = (select book from own) and effective_at < $2 and recorded_at > $3 and recorded_at <= $4
-        and posting > $5
+    where book = (select book from own) and effective_at < $2
+        and ($7::timestamptz is null or effective_at >= $7)
+        and recorded_at > $3 and recorded_at <= $4 and posting > $5
 ),
 prompt as (
     select p.no
@@ -10,8 +11,10 @@ prompt as (
     join ledger.posting p on p.book = b.book and p.no > $5
         and p.no >= b.first_posting and p.no < b.first_posting + b.postings
         and p.effective_at is null and p.phase in ('p', 's')
-    where b.book = (select book from own) and b.recorded_at > $3 and b.recorded_at <= $4
-        and b.recorded_at < $2
+    where b.book = (select book from own)
+        and b.no >= coalesce((select batch from ledger.posting where book = b.book and no = $5), 0)
+        and b.recorded_at > $3 and b.recorded_at <= $4 and b.recorded_at < $2
+        and ($7 is null or b.recorded_at >= $7)
     order by p.no
     limit $6
 )

@@ -1,5 +1,7 @@
 //! Our own money: keys that make calls once, and the books it lands in.
 
+mod reports;
+
 use amana_gateway::people::Role;
 use amana_gateway::worker;
 use amana_ledger::seal::note::{Checkpoint, Key};

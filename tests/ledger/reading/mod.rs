@@ -1,5 +1,7 @@
 //! The read door: statements that run, days that are restated, and an audit that finds what is wrong.
 
+mod tying;
+
 use amana_ledger::chart::{Account, Side};
 use amana_ledger::id::Clock;
 use amana_ledger::limit::Period;
