@@ -172,6 +172,11 @@ impl Api {
         let mut tx = app.db.begin().await.unwrap();
         people::register(&mut tx, app, new).await.unwrap();
         tx.commit().await.unwrap();
+        self.login(phone).await
+    }
+
+    /// Logs in again; the access token.
+    pub(crate) async fn login(&self, phone: &str) -> String {
         let body = json!({"phone_number": phone, "password": PASSWORD});
         let session = self.post("/api/auth/login/", "", body).await.ok(200);
         session["access"].as_str().unwrap().to_owned()

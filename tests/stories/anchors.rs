@@ -4,8 +4,10 @@ use amana_adapters::stellar::ChainOp;
 use amana_adapters::stellar::anchor::{Claim, Flaw, witness};
 use amana_gateway::events::Actor;
 use amana_gateway::flows::float;
+use amana_gateway::recon::close;
 use amana_gateway::roles::verify::{Chain, witnessed};
 use amana_gateway::worker;
+use amana_ledger::id::Clock;
 use amana_ledger::seal::{self, Anchor};
 use amana_localnet::STANDALONE_PASSPHRASE;
 use amana_tests::story::kes;
@@ -88,6 +90,26 @@ async fn the_newest_checkpoint_goes_every_quarter_of_an_hour_if_there_is_one() {
     assert_eq!(two.len(), 2, "a book that stands still is not anchored again");
     assert!(two[0].size > two[1].size);
     assert_eq!(count(&world, "chain.intent where book is not null and status = 'done'").await, 2);
+}
+
+#[tokio::test]
+async fn the_close_of_a_period_is_sealed_and_anchored_at_once() {
+    let world = World::new().await;
+    post(&world, "first").await;
+    world.clock.advance(TimeDelta::minutes(1));
+    let mut tx = world.app.db.begin().await.unwrap();
+    let before = world.clock.now() - TimeDelta::days(1);
+    let closed = close::close(&mut tx, &world.app, Actor::Worker, before, (&[], None)).await.unwrap();
+    assert!(closed);
+    tx.commit().await.unwrap();
+    assert!(worker::seal::checkpoint(&world.app).await.unwrap(), "though none is due");
+    world.settle().await;
+    let two = anchors(&world).await;
+    assert_eq!(two.len(), 2, "though none is due");
+    let mut tx = world.app.db.begin().await.unwrap();
+    assert_eq!(seal::unanchored(&mut tx, &world.app.config.book).await.unwrap(), None);
+    assert!(!worker::seal::checkpoint(&world.app).await.unwrap());
+    assert!(!worker::anchor::next(&world.app).await.unwrap());
 }
 
 /// A gateway that died after the network took it finds it done; one that sends it again does nothing.

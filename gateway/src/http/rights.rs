@@ -79,6 +79,8 @@ pub(super) const RIGHTS: &[Row] = &[
     ("GET",   "/v1/ledger/trial-balance",               STAFF),
     ("GET",   "/v1/ledger/accounts/{path}/statement",   STAFF),
     ("GET",   "/v1/books/{book}/export",                STAFF),
+    ("POST",  "/v1/ledger/periods",                     Roles(&[Approver])),
+    ("POST",  "/v1/ledger/accounts/{path}/limit",       Roles(&[Approver])),
     ("GET",   "/v1/reports",                            STAFF),
     ("GET",   "/v1/reports/{name}",                     STAFF),
     ("GET",   "/v1/books/{book}/checkpoint",            Anyone),

@@ -6,6 +6,7 @@
 pub mod attention;
 pub mod audit;
 pub mod breaks;
+pub mod close;
 pub mod compare;
 pub mod proof;
 mod store;

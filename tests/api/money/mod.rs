@@ -1,6 +1,7 @@
 //! Our own money: keys that make calls once, and the books it lands in.
 
 mod reports;
+mod rules;
 
 use amana_gateway::people::Role;
 use amana_gateway::worker;

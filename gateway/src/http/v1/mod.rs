@@ -3,9 +3,7 @@
 pub(super) mod anchors;
 pub(super) mod books;
 pub(super) mod breaks;
-pub(super) mod export;
 pub(super) mod jobs;
 pub(super) mod money;
 pub(super) mod proofs;
 pub(super) mod reads;
-pub(super) mod reports;

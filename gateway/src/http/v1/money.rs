@@ -145,7 +145,7 @@ impl Call {
         &self.caller
     }
 
-    fn actor(&self) -> Actor {
+    pub(super) fn actor(&self) -> Actor {
         Actor::Party(self.caller.party)
     }
 }

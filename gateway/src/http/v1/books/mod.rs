@@ -2,6 +2,10 @@
 //!
 //! Invariant: amounts are decimals of the book's currency on the account's normal side.
 
+pub(in crate::http) mod export;
+pub(in crate::http) mod reports;
+pub(in crate::http) mod rules;
+
 use std::fmt;
 use std::str::FromStr;
 
