@@ -82,6 +82,10 @@ async fn the_reports_of_the_weeks_tie() {
     let then = total(&report(&world, Name::BalanceSheet, then).await, "assets");
     assert_eq!(total(&report(&world, Name::BalanceSheet, later).await, "assets") - then, 100_000 - 999);
 
+    let late = When { from: new_year, as_of: new_year, known_at: now };
+    let changes = report(&world, Name::Changes, late).await;
+    assert_eq!((changes.rows.len(), total(&changes, "amount")), (2, 100_000 + 999), "{changes:?}");
+
     // Four came that nobody could place, a fortnight apart; they get older and none goes.
     let when = When { from: DateTime::UNIX_EPOCH, as_of: now, known_at: now };
     let suspense = report(&world, Name::SuspenseAgeing, when).await;

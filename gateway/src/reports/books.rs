@@ -53,6 +53,23 @@ const JOURNAL: &[Column] = &[
     ("amount", "Amount"),
 ];
 
+/// What the book heard after `from` of the time before `as_of`: after a close, what came late. All of it.
+pub(super) async fn changes(tx: &mut Tx, app: &App, ask: &Ask) -> Result<Report> {
+    let mut report = Report::new(Name::Changes, app, ask, JOURNAL);
+    let When { from, as_of, known_at } = ask.when;
+    if from > known_at {
+        return Err(Refusal::field("from", "is after known_at").into());
+    }
+    let differences = balance::difference(tx, &app.config.book, as_of, [from, known_at]).await?;
+    // A posting is among the differences of both of its accounts.
+    let postings = differences.into_iter().flat_map(|one| one.learned).map(|posting| (posting.no, posting));
+    let postings: BTreeMap<i64, Learned> = postings.collect();
+    report.rows = postings.values().map(|one| posting_row(one, Cell::Count(one.no))).collect();
+    let sum = postings.values().map(|posting| i128::from(posting.amount.minor())).sum();
+    report.totals = vec![("amount", "Amount", sum)];
+    Ok(report)
+}
+
 /// The postings of a time, a page of them.
 pub(super) async fn journal(tx: &mut Tx, app: &App, ask: &Ask) -> Result<Report> {
     let mut report = Report::new(Name::Journal, app, ask, JOURNAL);

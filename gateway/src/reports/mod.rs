@@ -28,6 +28,7 @@ pub enum Name {
     Statement,
     BalanceSheet,
     IncomeStatement,
+    Changes,
     Float,
     SuspenseAgeing,
     EmployersAgeing,
@@ -38,12 +39,13 @@ pub enum Name {
 
 impl Name {
     /// Every report.
-    pub const ALL: [Name; 11] = [
+    pub const ALL: [Name; 12] = [
         Name::TrialBalance,
         Name::Journal,
         Name::Statement,
         Name::BalanceSheet,
         Name::IncomeStatement,
+        Name::Changes,
         Name::Float,
         Name::SuspenseAgeing,
         Name::EmployersAgeing,
@@ -61,6 +63,7 @@ impl Name {
             Name::Statement => "statement",
             Name::BalanceSheet => "balance-sheet",
             Name::IncomeStatement => "income-statement",
+            Name::Changes => "changes",
             Name::Float => "float",
             Name::SuspenseAgeing => "suspense-ageing",
             Name::EmployersAgeing => "employers-ageing",
@@ -81,6 +84,7 @@ impl Name {
             }
             Name::BalanceSheet => "What we have, what we owe, and what is ours",
             Name::IncomeStatement => "What was earned and spent in a time",
+            Name::Changes => "What the book heard from one instant to another of the time before a third",
             Name::Float => "Each float: what stood there, came, went, and stands there",
             Name::SuspenseAgeing => "How long money has been in suspense, the oldest counted as gone first",
             Name::EmployersAgeing => {
@@ -97,7 +101,7 @@ impl Name {
     /// Whether it is about a stretch of time, and not an instant alone.
     #[must_use]
     pub const fn spans(self) -> bool {
-        matches!(self, Name::Journal | Name::Statement | Name::IncomeStatement | Name::Float)
+        matches!(self, Name::Journal | Name::Statement | Name::IncomeStatement | Name::Changes | Name::Float)
     }
 }
 
@@ -252,6 +256,7 @@ pub async fn make(app: &App, name: Name, ask: &Ask) -> Result<Report> {
         Name::Statement => books::statement(tx, app, ask).await,
         Name::BalanceSheet => books::balance_sheet(tx, app, ask).await,
         Name::IncomeStatement => books::income_statement(tx, app, ask).await,
+        Name::Changes => books::changes(tx, app, ask).await,
         Name::Float => books::float(tx, app, ask).await,
         Name::SuspenseAgeing | Name::EmployersAgeing => books::ageing(tx, app, name, ask).await,
         Name::Escrows => registers::escrows(tx, app, ask).await,

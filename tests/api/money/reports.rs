@@ -17,7 +17,7 @@ async fn reports_are_tables_for_programs_and_people() {
     let list = api.get("/v1/reports", &auditor).await.ok(200);
     let names: Vec<&str> =
         list["data"].as_array().unwrap().iter().filter_map(|one| one["report"].as_str()).collect();
-    assert_eq!(names.len(), 11);
+    assert_eq!(names.len(), 12);
     for name in &names {
         let path = format!("/v1/reports/{name}?account=float:intersend");
         api.get(&path, &employer).await.problem(403, "forbidden");
@@ -64,6 +64,20 @@ async fn pages_of_a_report_are_of_one_moment() {
     assert_eq!(rows, 5, "what came meanwhile is of another moment");
     assert_eq!(page["rows"].as_array().unwrap().last().unwrap()["balance"], first["totals"]["closing"]);
 
+    // The same as a bank would send it: whole, or not at all.
+    let whole = "/v1/reports/statement?account=float:intersend&format=camt.053";
+    let xml = api.get(whole, &auditor).await;
+    assert_eq!((xml.status, xml.header("content-type")), (200, Some("application/xml; charset=utf-8")));
+    assert_eq!(xml.text.matches("<Ntry>").count(), 6);
+    assert_eq!(xml.text.matches("<CdtDbtInd>CRDT</CdtDbtInd>").count(), 2 + 6, "{}", xml.text);
+    let amounts: Vec<&str> = xml.text.split("<Amt Ccy=\"KES\">").skip(1).collect();
+    let starts = ["0.00<", "6000.00<", "1000.00<"];
+    assert!(starts.iter().zip(&amounts).all(|(start, amount)| amount.starts_with(start)), "{amounts:?}");
+    let opened = xml.text.matches('<').count() - xml.text.matches("</").count() - 1;
+    assert_eq!(opened, xml.text.matches("</").count(), "what is opened is closed");
+    let part = api.get(&format!("{whole}&limit=2"), &auditor).await.problem(422, "bad_field");
+    assert_eq!(at_fault(&part), ["/limit"]);
+
     let cursor = first["next_cursor"].as_str().unwrap();
     for (query, field) in [
         ("statement?", "/account"),
@@ -72,6 +86,7 @@ async fn pages_of_a_report_are_of_one_moment() {
         ("journal?from=2026-11-01&as_of=2026-10-01", "/from"),
         ("journal?limit=0", "/limit"),
         ("journal?format=xml", "/format"),
+        ("journal?format=camt.053", "/format"),
         (&format!("journal?cursor={cursor}"), "/cursor"),
     ] {
         let problem = api.get(&format!("/v1/reports/{query}"), &auditor).await.problem(422, "bad_field");

@@ -2,6 +2,7 @@
 //!
 //! Invariant: amounts are decimals of the book's currency on the account's normal side.
 
+mod camt;
 pub(in crate::http) mod export;
 pub(in crate::http) mod reports;
 pub(in crate::http) mod rules;

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
+use super::camt;
 use crate::error::Refusal;
 use crate::http::Shared;
 use crate::http::body::{Part, Query};
@@ -38,7 +39,7 @@ pub(crate) struct Asked {
     known_at: Option<String>,
     /// Of which account: for a statement.
     account: Option<String>,
-    /// `json` (if absent), `csv` or `html`.
+    /// `json` (if absent), `csv`, `html`, or for a statement `camt.053` (ISO 20022).
     format: Option<String>,
     /// How many rows at most where there may be many, 1 to 10,000; 1,000 if absent.
     limit: Option<u16>,
@@ -64,11 +65,13 @@ pub(in crate::http) async fn report(
     Query(asked): Query<Asked>,
 ) -> Answer<Response> {
     let name: Name = name.parse().map_err(|()| Problem::no_such_path())?;
-    let show = match asked.format.as_deref() {
+    let words = "must be json, csv or html; of a statement also camt.053";
+    let show: Show = match asked.format.as_deref() {
         None | Some("json") => show_json,
         Some("csv") => show_csv,
         Some("html") => show_html,
-        Some(_) => return Err(Refusal::field("format", "must be json, csv or html").into()),
+        Some("camt.053") if name == Name::Statement => show_camt,
+        Some(_) => return Err(Refusal::field("format", words).into()),
     };
     let account = asked.account.as_deref().map(Account::parse).transpose();
     let account = account.map_err(|_| Refusal::field("account", "is not an account of the chart"))?;
@@ -83,10 +86,17 @@ pub(in crate::http) async fn report(
         Some(Going(when, after)) => (when, Some(after)),
         None => (when(&asked, app.clock.now())?, None),
     };
-    let report = reports::make(&app, name, &Ask { when, account, after, limit }).await?;
+    let ask = Ask { when, account, after, limit };
+    let report = reports::make(&app, name, &ask).await?;
     let next = report.next.clone().map(|next| cursor(&app, &list, &Going(when, next).to_string()));
-    Ok(show(&report, next))
+    if next.is_some() && asked.format.as_deref() == Some("camt.053") {
+        return Err(Refusal::field("limit", "is too small: a camt.053 is a whole statement").into());
+    }
+    Ok(show(&report, &ask, next))
 }
+
+/// How a report is shown.
+type Show = fn(&Report, &Ask, Option<String>) -> Response;
 
 /// Where a page ended, and of which time it was: the pages of a report are of one moment.
 struct Going(When, Place);
@@ -161,11 +171,11 @@ fn money(asset: Asset, minor: i128) -> String {
     i64::try_from(minor).map_or_else(|_| format!("{minor} minor units"), |minor| decimal(asset, minor))
 }
 
-fn stamp(at: DateTime<Utc>) -> String {
+pub(super) fn stamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-fn show_json(report: &Report, next: Option<String>) -> Response {
+fn show_json(report: &Report, _: &Ask, next: Option<String>) -> Response {
     let asset = report.asset();
     let value = |cell: &Cell| match cell {
         Cell::Count(count) => json!(count),
@@ -199,7 +209,7 @@ fn show_json(report: &Report, next: Option<String>) -> Response {
 }
 
 /// One line of names, one a row; what it adds up to is for the reader's own program to see.
-fn show_csv(report: &Report, next: Option<String>) -> Response {
+fn show_csv(report: &Report, _: &Ask, next: Option<String>) -> Response {
     let asset = report.asset();
     let names: Vec<&str> = report.columns.iter().map(|(key, _)| *key).collect();
     let mut out = names.join(",") + "\r\n";
@@ -230,7 +240,7 @@ fn show_csv(report: &Report, next: Option<String>) -> Response {
     (headers, out).into_response()
 }
 
-fn show_html(report: &Report, next: Option<String>) -> Response {
+fn show_html(report: &Report, _: &Ask, next: Option<String>) -> Response {
     let (asset, title) = (report.asset(), report.name.title());
     let mut out = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>{}</title><link rel=stylesheet \
@@ -274,4 +284,13 @@ fn show_html(report: &Report, next: Option<String>) -> Response {
         out += "<p>There is more: ask for a larger limit, or for JSON, which is paged.</p>";
     }
     ([(CONTENT_TYPE, "text/html; charset=utf-8")], out).into_response()
+}
+
+fn show_camt(report: &Report, ask: &Ask, _: Option<String>) -> Response {
+    let document =
+        ask.account.as_ref().and_then(|account| camt::statement(report, account, ask.when.known_at));
+    match document {
+        Some(xml) => ([(CONTENT_TYPE, "application/xml; charset=utf-8")], xml).into_response(),
+        None => Problem::no_such_path().into_response(),
+    }
 }
