@@ -6,6 +6,7 @@
 mod anchor;
 mod archive;
 mod chain;
+mod cost;
 mod deployment;
 mod fate;
 mod forge;
