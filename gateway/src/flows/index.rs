@@ -10,6 +10,7 @@
 
 mod bridge;
 pub mod known;
+pub mod walk;
 
 use amana_adapters::stellar::{ChainEvent, Cursor, Effect, EventPage, Heard};
 use amana_ledger::chart::BookId;

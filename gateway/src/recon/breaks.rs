@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use amana_adapters::stellar::{ChainFault, ChainOp, Effect, EscrowOnChain, MOST_KEYS};
+use amana_adapters::stellar::{ChainFault, ChainOp, Effect, EscrowOnChain};
 use amana_ledger::balance;
 use amana_ledger::chart::Account;
 use amana_ledger::id::{EscrowRef, uuid_v7};
@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Fault, Result};
 use crate::events::{Actor, emit};
+use crate::flows::index::walk::Walk;
 use crate::flows::index::{self, known::Known};
 use crate::flows::store::entries;
 
@@ -114,17 +115,14 @@ pub async fn pass(app: &App) -> Result<Option<Pass>> {
     let (mut newest, totals) = observer.totals().await.map_err(outside)?;
     let as_of = newest;
     let (mut pages, mut lives) = (Vec::new(), Vec::new());
-    let mut after = String::new();
+    let mut walk = Walk::new(app, &observer);
     loop {
-        let mut tx = app.db.begin().await?;
-        let page = entries::page(&mut tx, &app.config.book, &after, MOST_KEYS as i64).await?;
-        drop(tx);
-        let Some(last) = page.last() else { break };
-        after = last.reference.to_string();
-        let keys: Vec<_> = page.iter().map(|heard| heard.reference.key()).collect();
-        let (_, found) = observer.escrows(&keys).await.map_err(outside)?;
+        let page = walk.next().await?;
+        if page.is_empty() {
+            break;
+        }
         let mut shown: Vec<(EscrowRef, Option<Shown>)> = Vec::new();
-        for (heard, entry) in page.into_iter().zip(found) {
+        for (heard, entry) in page {
             // Each change is told by one event: what changed last in the ledger of which we heard last, and
             // always told what fits, is as it was told.
             let modified = entry.map_or(0, |entry| i64::from(entry.modified));

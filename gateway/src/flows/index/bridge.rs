@@ -7,11 +7,12 @@
 //! Absent: what strangers did in the gap. Tokens that they burned no entry shows; the proof does not count
 //! them.
 
-use amana_adapters::stellar::{ChainEvent, ChainOp, Cursor, Effect, MOST_KEYS, Observer};
+use amana_adapters::stellar::{ChainEvent, ChainOp, Cursor, Effect, Observer};
 use amana_ledger::id::EscrowRef;
 use serde_json::json;
 
 use super::known::Known;
+use super::walk::Walk;
 use super::{apply, outside, set_aside};
 use crate::app::App;
 use crate::db::Tx;
@@ -28,17 +29,14 @@ const TOKEN_NO: i32 = 100;
 /// Reads what the lost events did from the entries of every escrow, and goes on behind the gap.
 pub(super) async fn bridge(app: &App, from: &Cursor, (wanted, oldest): (u32, u32)) -> Result<()> {
     let observer = app.chain.observer();
-    let (mut after, mut looked, mut rebuilt) = (String::new(), 0, 0);
+    let (mut walk, mut looked, mut rebuilt) = (Walk::new(app, &observer), 0, 0);
     loop {
-        let mut tx = app.db.begin().await?;
-        let page = entries::page(&mut tx, &app.config.book, &after, MOST_KEYS as i64).await?;
-        drop(tx);
-        let Some(last) = page.last() else { break };
-        after = last.reference.to_string();
+        let page = walk.next().await?;
+        if page.is_empty() {
+            break;
+        }
         looked += page.len();
-        let keys: Vec<_> = page.iter().map(|heard| heard.reference.key()).collect();
-        let (_, found) = observer.escrows(&keys).await.map_err(outside)?;
-        for (heard, entry) in page.iter().zip(found) {
+        for (heard, entry) in page {
             // One that the server left out may be in the archive: only the contract knows.
             let is_new = entry.is_none_or(|entry| i64::from(entry.modified) > heard.newest);
             if is_new && recover(app, &observer, &heard.reference).await? {

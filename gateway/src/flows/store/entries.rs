@@ -29,7 +29,7 @@ pub async fn page(tx: &mut Tx, book: &BookId, after: &str, most: i64) -> Result<
     let rows = sqlx::query!(
         r#"select e.reference, coalesce(max(v.ledger), 0) as "newest!",
                   coalesce(bool_or(v.refused is not null), false) as "is_odd!",
-                  e.status in ('released', 'refunded', 'cancelled') as "is_over!"
+                  e.status in ('released', 'resolved', 'refunded', 'cancelled') as "is_over!"
            from flow.escrow e left join chain.event v on v.escrow = e.reference
            where e.book = $1 and e.reference > $2
            group by e.reference order by e.reference limit $3"#,
