@@ -62,6 +62,7 @@ pub(super) async fn escrows(tx: &mut Tx, app: &App, ask: &Ask) -> Result<Report>
 const PAYOUTS: &[Column] = &[
     ("reference", "Reference"),
     ("escrow", "Escrow"),
+    ("purpose", "Purpose"),
     ("beneficiary", "Beneficiary"),
     ("claim", "Claim"),
     ("amount", "Asked of the rail"),
@@ -90,6 +91,7 @@ pub(super) async fn payouts(tx: &mut Tx, app: &App, ask: &Ask) -> Result<Report>
         report.rows.push(vec![
             Cell::text(row.reference),
             Cell::text(row.escrow),
+            Cell::text(row.purpose),
             Cell::text(row.beneficiary.to_string()),
             Cell::money(row.claim),
             Cell::money(row.amount),

@@ -81,7 +81,9 @@ pub struct Payout {
     pub reference: String,
     /// The escrow it came from.
     pub escrow: String,
-    /// Who is paid.
+    /// `wage`, or `refund`: an employer's own money on its way back.
+    pub purpose: String,
+    /// Whose it is.
     pub beneficiary: Uuid,
     /// What they are owed, minor units.
     pub claim: i64,
@@ -108,7 +110,8 @@ pub async fn payouts(
 ) -> Result<Vec<Payout>, Fault> {
     Ok(sqlx::query_as!(
         Payout,
-        "select reference, escrow, beneficiary, claim, amount, rail, status, fee, created_at, updated_at
+        "select reference, escrow, purpose, beneficiary, claim, amount, rail, status, fee, created_at,
+             updated_at
          from flow.payout where book = $1 and created_at < $2 and reference > $3
          order by reference limit $4",
         book.as_str(),
