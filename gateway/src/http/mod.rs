@@ -86,6 +86,7 @@ fn doors() -> Doors {
         // What is new
         .add(routes!(v1::reads::trace))
         .add(routes!(v1::reads::suspense))
+        .add(routes!(v1::reads::candidates))
         .add(routes!(v1::reads::failures))
         .add(routes!(v1::breaks::breaks))
         .add(routes!(v1::reads::events))

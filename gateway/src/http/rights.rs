@@ -72,6 +72,7 @@ pub(super) const RIGHTS: &[Row] = &[
     ("POST",  "/api/callbacks/payouts/{provider}/",     Rail),
     ("GET",   "/v1/escrows/{reference}/trace",          ALL),
     ("GET",   "/v1/suspense",                           STAFF),
+    ("GET",   "/v1/suspense/{id}/candidates",           STAFF),
     ("GET",   "/v1/failures",                           STAFF),
     ("GET",   "/v1/breaks",                             STAFF),
     ("GET",   "/v1/events",                             STAFF),

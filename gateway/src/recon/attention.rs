@@ -66,7 +66,11 @@ pub async fn suspense(tx: &mut Tx, app: &App, after: Option<Uuid>, most: i64) ->
 }
 
 /// A destroyed key means that the person was forgotten: the money stays, what they typed is gone.
-async fn open(tx: &mut Tx, app: &App, sealed: Option<&Sealed>) -> std::result::Result<Option<String>, Fault> {
+pub(super) async fn open(
+    tx: &mut Tx,
+    app: &App,
+    sealed: Option<&Sealed>,
+) -> std::result::Result<Option<String>, Fault> {
     let Some(sealed) = sealed else { return Ok(None) };
     match app.privacy.open(tx, sealed).await {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),

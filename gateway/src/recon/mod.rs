@@ -10,10 +10,12 @@ pub mod close;
 pub mod compare;
 pub mod proof;
 mod store;
+pub mod suspense;
 pub mod trace;
 
 pub use attention::{Failure, Suspended, failures, suspense};
 pub use breaks::{Break, Pass, breaks, pass};
 pub use compare::Difference;
 pub use proof::{Line, Proof, proof};
+pub use suspense::candidates;
 pub use trace::{Trace, trace};

@@ -178,3 +178,19 @@ pub async fn in_suspense(tx: &mut Tx, after: Option<Uuid>, most: i64) -> Result<
     .fetch_all(&mut **tx)
     .await?)
 }
+
+/// A collection, if it is in suspense.
+///
+/// # Errors
+/// The database's.
+pub async fn suspended(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, Fault> {
+    Ok(sqlx::query_as!(
+        Row,
+        r#"select id, provider, shortcode, receipt, book, escrow, amount, to_escrow, status, booked_at,
+             typed_ref as "typed_ref: Sealed", payer as "payer: Sealed"
+         from flow.collection where id = $1 and status = 'suspense'"#,
+        id
+    )
+    .fetch_optional(&mut **tx)
+    .await?)
+}

@@ -74,6 +74,40 @@ pub async fn escrows(
     .await?)
 }
 
+/// An escrow that money may still be meant for.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// Its reference.
+    pub reference: String,
+    /// Whose money it is.
+    pub employer: Uuid,
+    /// The whole amount, minor units.
+    pub amount: i64,
+    /// What is still due of it.
+    pub due: i64,
+    /// Since when it is there.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Escrows of a book that have not ended, made after an instant.
+pub async fn waiting(tx: &mut Tx, book: &BookId, since: DateTime<Utc>) -> Result<Vec<Waiting>, Fault> {
+    Ok(sqlx::query_as!(
+        Waiting,
+        r#"select e.reference, e.employer, e.amount, e.created_at,
+                  (e.amount - coalesce(c.came, 0))::bigint as "due!"
+           from flow.escrow e
+           left join lateral (
+               select sum(to_escrow) as came from flow.collection where escrow = e.reference
+           ) c on true
+           where e.book = $1 and e.created_at > $2
+             and e.status in ('pending_deposit', 'partially_funded', 'funded', 'in_progress')"#,
+        book.as_str(),
+        since
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
 /// A payout.
 #[derive(Debug, Clone)]
 pub struct Payout {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::error::{Code, Refusal};
 use crate::events;
 use crate::http::Shared;
 use crate::http::api::escrow::concerning;
@@ -15,6 +16,7 @@ use crate::http::body::{Part, Query};
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Answer;
 use crate::people::session::Caller;
+use crate::recon::suspense::ranking::Candidate;
 use crate::recon::{self, Failure, Proof, Suspended, Trace};
 
 /// Something that happened.
@@ -31,6 +33,13 @@ pub(crate) struct EventView {
     /// Ids and amounts.
     #[schema(value_type = Object)]
     body: Value,
+}
+
+/// The escrows that money may be meant for, the likeliest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Candidates {
+    /// Ten at most.
+    data: Vec<Candidate>,
 }
 
 /// Tells the whole story of an escrow: steps, ledger transfers, chain transactions, receipts, and whether
@@ -58,6 +67,20 @@ pub(in crate::http) async fn suspense(
     let mut tx = app.db.begin().await?;
     let rows = recon::suspense(&mut tx, &app, after, most(limit)).await?;
     Ok(Page::of(&app, "suspense", limit, rows, |row| row.id))
+}
+
+/// Ranks the escrows that money in suspense may be meant for, each with its reasons. Nothing is credited.
+#[utoipa::path(get, path = "/v1/suspense/{id}/candidates", tag = "attention", params(("id" = String, Path)),
+    responses((status = 200, body = Candidates)))]
+pub(in crate::http) async fn candidates(
+    State(app): State<Shared>,
+    Part(id): Part,
+) -> Answer<Json<Candidates>> {
+    let missing = || Refusal::new(Code::NotFound, "no such money is in suspense");
+    let id = id.parse().map_err(|_| missing())?;
+    let mut tx = app.db.begin().await?;
+    let data = recon::candidates(&mut tx, &app, id).await?.ok_or_else(missing)?;
+    Ok(Json(Candidates { data }))
 }
 
 /// Lists what failed and what to do about it, newest first.

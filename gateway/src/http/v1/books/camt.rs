@@ -1,8 +1,8 @@
 //! A statement as ISO 20022 camt.053.001.08, as a bank would send it to who keeps the account with it: what
 //! makes the account grow on its normal side is credited there.
 //!
-//! Invariant: opening, entries and closing add up, as they do in the report they are made from.
-//! Absent: names. Parties are ids, and the other account stands in the entry's additional information.
+//! Invariant: opening, lines and closing add up, as they do in the report they are made from.
+//! Absent: names. Parties are ids, and the other account stands in a line's additional information.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::reports::stamp;
+use super::stamp;
 use crate::reports::{Cell, Report};
 
 const NAMESPACE: &str = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08";
@@ -64,7 +64,7 @@ fn document(
                 for (code, at, minor) in balances {
                     balance(xml, report, (code, at, minor))?;
                 }
-                report.rows.iter().try_for_each(|row| entry(xml, report, account, row))
+                report.rows.iter().try_for_each(|row| line(xml, report, account, row))
             })
         })
     })
@@ -78,7 +78,7 @@ fn balance(xml: &mut Xml, report: &Report, (code, at, minor): Balance) -> io::Re
     })
 }
 
-fn entry(xml: &mut Xml, report: &Report, account: &Account, row: &[Cell]) -> io::Result<()> {
+fn line(xml: &mut Xml, report: &Report, account: &Account, row: &[Cell]) -> io::Result<()> {
     let [
         Cell::Count(no),
         Cell::Text(transfer),

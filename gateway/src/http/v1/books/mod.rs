@@ -15,7 +15,7 @@ use amana_ledger::chart::{Account, Side};
 use amana_ledger::money::{Asset, decimal};
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -222,4 +222,9 @@ fn side(side: Side) -> &'static str {
 /// A sum over a whole book. Beyond what one account can hold it is still a sum, so it is shown as one.
 fn wide(asset: Asset, minor: i128) -> String {
     i64::try_from(minor).map_or_else(|_| format!("{minor} minor units"), |minor| decimal(asset, minor))
+}
+
+/// An instant as it is written in reports.
+fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

@@ -12,12 +12,12 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, http::HeaderMap};
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
-use super::camt;
+use super::{camt, stamp};
 use crate::error::Refusal;
 use crate::http::Shared;
 use crate::http::body::{Part, Query};
@@ -169,10 +169,6 @@ fn text(asset: Asset, cell: &Cell) -> String {
 /// A sum beyond what one account can hold is still a sum, so it is shown as one.
 fn money(asset: Asset, minor: i128) -> String {
     i64::try_from(minor).map_or_else(|_| format!("{minor} minor units"), |minor| decimal(asset, minor))
-}
-
-pub(super) fn stamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 fn show_json(report: &Report, _: &Ask, next: Option<String>) -> Response {

@@ -1,5 +1,7 @@
 //! Money in: exact, in parts, too little, too much, twice, for nobody, and malformed.
 
+mod lost;
+
 use amana_gateway::flows::escrow::Status;
 use amana_gateway::inbox;
 use amana_gateway::people::Role;
