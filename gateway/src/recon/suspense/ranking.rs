@@ -1,7 +1,8 @@
 //! Whose may it be? Escrows ranked for money in suspense, each with the reasons.
 //!
 //! Invariant: pure; the score is the sum of its reasons; nothing is credited by it, however high it is. A
-//! near miss of a reference is a hint for a person, since its check character says that something was mistyped.
+//! near miss of a reference is a hint for a person, since its check character says that something was
+//! mistyped.
 
 use amana_ledger::id::{EscrowRef, PartyId};
 use chrono::{DateTime, TimeDelta, Utc};
