@@ -23,7 +23,7 @@ check:                ## format, lints as errors, the committed Wasm, tests (the
 	cargo run -q -p amana-contract-build -- --check
 	cargo test --workspace
 
-bench:                ## transfers posted a second beside plain rows and peers; SHORT=1: a short table; ONLY=empty: a part
+bench:                ## transfers posted a second beside plain rows and peers; SHORT=1: a short table; ONLY=empty, ONLY=reading: a part
 	@deploy/setup.sh postgres cc
 	cargo build -q --release $(BENCH)
 	deploy/with-postgres.sh --durable cargo run -q --release $(BENCH) -- --json bench/peers/results.jsonl \

@@ -102,6 +102,9 @@ pub(crate) struct Read {
     pub(crate) what: String,
     pub(crate) p50_us: u64,
     pub(crate) p99_us: u64,
+    /// What the median has to stay under, milliseconds; 0 for a baseline.
+    #[serde(default)]
+    pub(crate) under_ms: u64,
 }
 
 /// Where and how it was measured.

@@ -10,6 +10,9 @@ use crate::figure::{Contestant, Scene};
 
 /// The usual number of accounts.
 pub(crate) const FEW: u64 = 1_000;
+/// Those of the book that is read as a whole, and its postings.
+pub(crate) const SOME: u64 = 100_000;
+pub(crate) const SOME_POSTINGS: u64 = 10_000_000;
 /// The other one.
 pub(crate) const MANY: u64 = 1_000_000;
 /// Transfers a call in a sustained run.

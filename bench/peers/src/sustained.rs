@@ -14,12 +14,14 @@ use crate::cluster::Cluster;
 use crate::contestants::{Stand, amana};
 use crate::figure::{Contestant, Million, Read, Record, Scene, percentiles};
 use crate::ground::{Fault, Ground, grouped};
-use crate::plan::{LONG_BATCH, Plan};
+use crate::plan::{LONG_BATCH, Plan, SOME};
 
 /// How much of a book's life passes in a run.
 const DAYS: i64 = 90;
 /// Lines of a page of a statement.
 const LINES: u32 = 50;
+/// How many trial balances are asked for.
+const WHOLE_BOOKS: usize = 9;
 
 /// A sustained run on `accounts` accounts that ends at the plan's postings or at `until`, whichever is first;
 /// with `scenes`, what the scenes of the full journal show is measured at its end.
@@ -58,6 +60,11 @@ pub(crate) async fn run(
     if let Some(stand) = ledger.amana() {
         for read in questions(stand, plan, (accounts, postings)).await? {
             tell(Record::Read(read));
+        }
+        if accounts == SOME {
+            for read in whole_books(stand, (accounts, postings)).await? {
+                tell(Record::Read(read));
+            }
         }
     }
     if scenes {
@@ -113,7 +120,35 @@ async fn questions(
     let read = |(what, mut took): (&str, Vec<u64>)| {
         took.sort_unstable();
         let [p50_us, p99_us] = percentiles(&took);
-        Read { accounts, postings, what: what.to_owned(), p50_us, p99_us }
+        Read { accounts, postings, what: what.to_owned(), p50_us, p99_us, under_ms: 2 }
+    };
+    Ok(names.into_iter().zip(took).map(read).collect())
+}
+
+/// The trial balance as of random moments of the book's life, as known at others, and a plain sum over the
+/// postings heard by the same moments.
+async fn whole_books(stand: &amana::Stand, (accounts, postings): (u64, u64)) -> Result<Vec<Read>, Fault> {
+    let mut conn = stand.pool.acquire().await?;
+    let (town, mut took) = (&stand.town, [const { Vec::new() }; 2]);
+    let (end, life) = (town.ground.clock.now(), usize::try_from(Days::days(DAYS).num_seconds())?);
+    for _ in 0..WHOLE_BOOKS {
+        let moment = || Ok::<_, Fault>(end - Days::seconds(i64::try_from(town.ground.below(life))?));
+        let (at, known_at) = (moment()?, moment()?);
+        let began = Instant::now();
+        balance::trial_as_of(&mut conn, &town.book, at, known_at).await?;
+        took[0].push(micros(began.elapsed()));
+        let began = Instant::now();
+        let sum = "select debit, sum(amount) from ledger.posting
+            where no <= (select coalesce(max(first_posting), 0) from ledger.batch where recorded_at < $1)
+            group by debit";
+        sqlx::query(sum).bind(at.min(known_at)).fetch_all(&mut *conn).await?;
+        took[1].push(micros(began.elapsed()));
+    }
+    let names = [("a trial balance as of any past moment", 2_000), ("a plain sum over the same postings", 0)];
+    let read = |((what, under_ms), mut took): ((&str, u64), Vec<u64>)| {
+        took.sort_unstable();
+        let [p50_us, p99_us] = percentiles(&took);
+        Read { accounts, postings, what: what.to_owned(), p50_us, p99_us, under_ms }
     };
     Ok(names.into_iter().zip(took).map(read).collect())
 }
