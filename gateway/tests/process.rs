@@ -121,6 +121,19 @@ fn the_demo_tells_its_story_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn who_decides_disputes_is_given_one_key_and_no_other() {
+    let secret = "SCZANGBA5YHTNYVVV4C3U252E2B6P6F5T3U6MM63WBSBZATAQI3EBTQ4";
+    let variables = [("AMANA_STELLAR_ARBITER_SECRET", secret), ("AMANA_STELLAR_OPERATOR_SECRET", secret)];
+    let output = amana(&["arbiter"], &variables).output().unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    for line in ["AMANA_STELLAR_OPERATOR_SECRET: must not be", "AMANA_STELLAR_CONTRACT: is required"] {
+        assert!(said.contains(line), "{said}");
+    }
+    assert!(!said.contains(secret), "{said}");
+}
+
+#[test]
 fn a_wrong_environment_is_told_whole() {
     let variables =
         [("AMANA_LISTEM", "127.0.0.1:1"), ("AMANA_LISTEN", "here"), ("AMANA_MASTER_KEY", "planted")];

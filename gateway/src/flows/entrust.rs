@@ -275,7 +275,8 @@ pub async fn decide(tx: &mut Tx, app: &App, reference: &EscrowRef, decision: &De
         "currency": terms.amount.asset.code() });
     let subject = format!("escrow/{reference}");
     emit(tx, app, Actor::Party(decision.by), (&subject, "escrow.decided"), body).await?;
-    step(tx, app, reference, Step::named("escrow.decided")).await?;
+    let detail = words::parted(terms.amount.asset, to_payee, to_payer);
+    step(tx, app, reference, Step { detail: Some(detail), ..Step::named("escrow.decided") }).await?;
     Ok(state.status())
 }
 

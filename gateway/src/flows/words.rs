@@ -51,3 +51,9 @@ pub fn split(paid: Money, into: Option<Money>, over: Option<Money>) -> String {
     let part = |amount: Option<Money>| decimal(paid.asset, amount.map_or(0, Money::minor));
     format!("{paid}: {} into the escrow, {} to the employer", part(into), part(over))
 }
+
+/// How a disputed escrow is to be parted, for the trace.
+pub fn parted(asset: Asset, to_payee: i64, to_payer: i64) -> String {
+    let part = |minor| decimal(asset, minor);
+    format!("{} {} to the employee, {} to the employer", asset.code(), part(to_payee), part(to_payer))
+}

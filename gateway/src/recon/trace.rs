@@ -1,5 +1,8 @@
 //! The trace of one escrow: every step with its time, the ledger transfer, the chain transaction and the
 //! receipt, and whether ledger and chain agree.
+//!
+//! Invariant: it is shown to the escrow's parties and to those who look after it; why a dispute was decided
+//! so is theirs to read, and gone once the key of these words is destroyed.
 
 use amana_adapters::stellar::{EscrowOnChain, EscrowState};
 use amana_ledger::balance;
@@ -107,6 +110,20 @@ pub struct PayoutView {
     pub attempts: Vec<ExchangeView>,
 }
 
+/// A decision about a dispute.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DecisionView {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The employee's part of what was left.
+    pub to_payee: String,
+    /// The employer's part.
+    pub to_payer: String,
+    /// Why, in the decider's words; absent once the employer was forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// The two sides of one escrow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Sides {
@@ -145,6 +162,8 @@ pub struct Trace {
     pub deposits: Vec<DepositView>,
     /// What was sent to the chain.
     pub chain: Vec<AttemptView>,
+    /// How a dispute was decided: mostly once, again if the chain refused.
+    pub decisions: Vec<DecisionView>,
     /// What went out.
     pub payouts: Vec<PayoutView>,
     /// Ledger and chain, side by side.
@@ -184,6 +203,7 @@ pub async fn trace(app: &App, reference: &EscrowRef) -> Result<Trace> {
     });
     let chain = attempts.collect();
     let payouts = payouts(&mut tx, reference).await?;
+    let decisions = decisions(&mut tx, app, &terms).await?;
     let account = Account::Escrow(reference.clone());
     let held = balance::balance(&mut tx, &terms.book, &account).await?.posted();
     let told = super::breaks::told(&mut tx, &[reference.to_string()], i64::MAX).await?;
@@ -200,9 +220,25 @@ pub async fn trace(app: &App, reference: &EscrowRef) -> Result<Trace> {
         steps,
         deposits,
         chain,
+        decisions,
         payouts,
         sides,
     })
+}
+
+async fn decisions(tx: &mut Tx, app: &App, terms: &Terms) -> std::result::Result<Vec<DecisionView>, Fault> {
+    let mut views = Vec::new();
+    for row in escrow::decisions(tx, terms.reference.as_str()).await? {
+        let reason = match app.privacy.open(tx, &row.reason).await {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(Fault::Sealed(_)) => None,
+            Err(fault) => return Err(fault),
+        };
+        let part = |minor| decimal(terms.amount.asset, minor);
+        let (to_payee, to_payer) = (part(row.to_payee), part(row.to_payer));
+        views.push(DecisionView { at: row.at, to_payee, to_payer, reason });
+    }
+    Ok(views)
 }
 
 async fn payouts(tx: &mut Tx, reference: &EscrowRef) -> std::result::Result<Vec<PayoutView>, Fault> {

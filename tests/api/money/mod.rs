@@ -214,6 +214,24 @@ async fn a_jobs_parties_withdraw_and_object_and_nobody_else() {
     ask(disputed, "dispute?", &employer).await.problem(409, "wrong_state");
 }
 
+/// The trace tells both parties how and why, and what goes back; the reason is kept sealed.
+async fn both_read_why(api: &Api, parties: [&String; 2], reference: &str) {
+    let path = format!("/v1/escrows/{reference}/trace");
+    for party in parties {
+        let trace = api.get(&path, party).await.ok(200);
+        let decision = &trace["decisions"][0];
+        assert_eq!((&decision["to_payer"], &decision["reason"]), (&json!("200.00"), &json!("half")));
+        let purposes: Vec<_> =
+            trace["payouts"].as_array().unwrap().iter().map(|one| &one["purpose"]).collect();
+        assert_eq!(purposes.iter().filter(|purpose| **purpose == "refund").count(), 1, "{purposes:?}");
+    }
+    let kept: String = sqlx::query_scalar("select d::text from flow.decision d")
+        .fetch_one(&api.world.database.owner)
+        .await
+        .unwrap();
+    assert!(!kept.contains("half"), "sealed");
+}
+
 #[tokio::test]
 async fn who_decides_a_dispute_is_no_party_of_it_and_decides_once() {
     let api = Api::open().await;
@@ -277,5 +295,6 @@ async fn who_decides_a_dispute_is_no_party_of_it_and_decides_once() {
     api.world.arbitrate().await;
     let job = api.get(&format!("/api/jobs/{id}/"), &employer).await.ok(200);
     assert_eq!((&job["status"], &job["escrow_status"]), (&json!("completed"), &json!("resolved")));
+    both_read_why(&api, [&employer, &employee], &reference).await;
     api.world.sound().await;
 }

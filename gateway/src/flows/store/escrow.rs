@@ -154,6 +154,34 @@ pub async fn decided(
     Ok(())
 }
 
+/// A decision as it was written down.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The employee's part, minor units.
+    pub to_payee: i64,
+    /// The employer's part, minor units.
+    pub to_payer: i64,
+    /// Why.
+    pub reason: Sealed,
+}
+
+/// What was decided about an escrow, in order.
+///
+/// # Errors
+/// The database's.
+pub async fn decisions(tx: &mut Tx, escrow: &str) -> Result<Vec<Decided>, Fault> {
+    Ok(sqlx::query_as!(
+        Decided,
+        r#"select at, to_payee, to_payer, reason as "reason: Sealed" from flow.decision
+           where escrow = $1 order by no"#,
+        escrow
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
 /// Writes the state back.
 ///
 /// # Errors
