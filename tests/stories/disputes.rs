@@ -110,7 +110,7 @@ async fn decide(world: &World, reference: &EscrowRef, parts: (i64, i64)) -> Resu
 
 /// Goes on past an escrow's expiry. In steps: the network forgets its events after a week, and shows ten
 /// thousand ledgers a page.
-async fn half_a_year(world: &World) {
+pub(crate) async fn half_a_year(world: &World) {
     for _ in 0..31 {
         world.clock.advance(TimeDelta::days(6));
         for _ in 0..11 {

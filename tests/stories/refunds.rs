@@ -3,6 +3,7 @@
 use amana_adapters::mpesa::sim::{Payment, Shown};
 use amana_adapters::port::{Msisdn, PayoutState};
 use amana_adapters::sim::{Behaviour, When};
+use amana_gateway::error::Error;
 use amana_gateway::events::Actor;
 use amana_gateway::flows::escrow::{Decision, Event, Side, Split, Status};
 use amana_gateway::flows::payout::Purpose;
@@ -13,6 +14,8 @@ use amana_tests::story::{misbehaviours, payment};
 use amana_tests::world::World;
 use chrono::TimeDelta;
 use uuid::Uuid;
+
+use crate::disputes::half_a_year;
 
 const EMPLOYER: &str = "0733345126";
 const FRIEND: &str = "0711345126";
@@ -175,6 +178,38 @@ async fn a_refund_that_failed_for_sure_is_the_employers_again_and_is_tried_anew(
     tx.commit().await.unwrap();
     an_hour(&world).await;
     world.sound().await;
+}
+
+#[tokio::test]
+async fn what_was_not_released_in_time_goes_back_when_the_employer_asks() {
+    let (world, employer, reference) = begin().await;
+    pay(&world, &reference, (1, PAYER, Shown::Clear), "200.00").await;
+    pay(&world, &reference, (2, FRIEND, Shown::Clear), "300.00").await;
+    let ask = async || {
+        let mut tx = world.app.db.begin().await.unwrap();
+        let told = entrust::preview(&mut tx, &world.app, &reference, Event::Expire).await?;
+        entrust::refund_expired(&mut tx, &world.app, &reference).await?;
+        tx.commit().await?;
+        Ok::<_, Error>(told)
+    };
+    let early = ask().await.unwrap_err();
+    assert!(early.to_string().contains("can be refunded from"), "{early}");
+    half_a_year(&world).await;
+    for _ in 0..2 {
+        let told = ask().await.unwrap();
+        assert_eq!(told.calls, ["refund", "burn"]);
+        let words: Vec<&str> = told.transfers.iter().map(|transfer| transfer.event().word()).collect();
+        let each = ["refund_hold", "refund_paid"];
+        assert_eq!(words, [&["refunded", "burn_final"][..], &each, &each].concat());
+    }
+    world.settle().await;
+    an_hour(&world).await;
+    assert_eq!(world.state(&reference).await.status(), Status::Refunded);
+    assert_eq!(world.chain_events(&reference, "refunded").await, 1);
+    let mut sent = sent(&world);
+    sent.sort();
+    assert_eq!(sent, [to(FRIEND, "300.00"), to(PAYER, "200.00")]);
+    nothing_is_left(&world, employer, &reference).await;
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use amana_adapters::stellar::{ChainOp, ChainTerms, to_token};
 use amana_ledger::id::{EscrowRef, PartyId};
 use amana_ledger::money::{Money, decimal};
 use amana_ledger::rules;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 
 use super::escrow::{Command, Decision, Event, Side, Split, State, Status, Terms, Wish};
@@ -76,7 +76,9 @@ impl Flow for State {
 async fn wish_key(tx: &mut Tx, terms: &Terms, wish: &Wish) -> std::result::Result<String, Fault> {
     let (name, reference) = (wish.name(), &terms.reference);
     let refusals = match wish {
-        Wish::Dispute(_) | Wish::Resolve(_) => chain_store::refusals(tx, reference, name).await?,
+        Wish::Dispute(_) | Wish::Resolve(_) | Wish::Refund => {
+            chain_store::refusals(tx, reference, name).await?
+        }
         _ => 0,
     };
     Ok(match refusals {
@@ -118,6 +120,7 @@ async fn ask_chain(tx: &mut Tx, app: &App, terms: &Terms, wish: Wish) -> Result<
         Wish::Release { to_payee, fee } => ChainOp::Release { key, milestone: 0, to_payee, fee },
         Wish::Burn { amount, vault_before } => ChainOp::Burn { key, amount, vault_before },
         Wish::Cancel => ChainOp::Cancel { key },
+        Wish::Refund => ChainOp::Refund { key },
     };
     Ok(chain_store::wish(tx, app, &terms.reference, &name, &op).await?)
 }
@@ -304,6 +307,29 @@ fn decidable(app: &App, (terms, state): (&Terms, &State), decision: &Decision) -
             Err(Refusal::new(Code::WrongState, why))
         }
         _ => Ok(()),
+    }
+}
+
+/// Has an escrow refunded whose time is over; the money goes back to where it came from.
+///
+/// # Errors
+/// It is not funded, disputed or over; its time is not.
+pub async fn refund_expired(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<Status> {
+    expired(tx, app, reference).await?;
+    let state: State = drive(tx, app, reference.as_str(), Event::Expire).await?;
+    Ok(state.status())
+}
+
+/// Whether an escrow's time is over, as it was told the chain when it was opened.
+async fn expired(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<()> {
+    let expiry = chain_store::expiry(tx, reference).await?.and_then(|at| DateTime::from_timestamp(at, 0));
+    match expiry {
+        Some(expiry) if app.clock.now() >= expiry => Ok(()),
+        Some(expiry) => {
+            let why = format!("{reference} can be refunded from {} on", expiry.to_rfc3339());
+            Err(Refusal::new(Code::WrongState, why).into())
+        }
+        None => Err(Refusal::new(Code::NotFound, format!("no escrow {reference}")).into()),
     }
 }
 

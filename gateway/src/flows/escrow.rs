@@ -172,6 +172,8 @@ pub enum Event {
         /// How much.
         amount: Amount,
     },
+    /// Its time is over, and the employer wants the money back.
+    Expire,
     /// The employer withdraws it.
     Cancel,
     /// The chain cancelled it.
@@ -234,6 +236,7 @@ pub enum Wish {
         vault_before: i64,
     },
     Cancel,
+    Refund,
     Dispute(Side),
     /// The arbiter's to sign.
     Resolve(Split),
@@ -249,6 +252,7 @@ impl Wish {
             Self::Release { .. } => "release",
             Self::Burn { .. } => "burn",
             Self::Cancel => "cancel",
+            Self::Refund => "refund",
             Self::Dispute(_) => "dispute",
             Self::Resolve(_) => "resolve",
             Self::ResolveTimeout(_) => "resolve_timeout",
@@ -330,6 +334,10 @@ impl State {
                 let pay = surrender.map(|surrender| Pay { employee, surrender, claim: to_payee });
                 let commands = std::iter::once(Emit("escrow.released")).chain(pay).collect();
                 (Self::Released { employee, at }, commands)
+            }
+            // Anybody may ask; the chain refuses it before its time. Until it answers nothing has changed.
+            (Self::Funded { employee, at }, Event::Expire) => {
+                (Self::Funded { employee, at }, vec![Emit("escrow.refund_asked"), Chain(Wish::Refund)])
             }
             // A release or a dispute that was on its way finds nothing to release or to freeze.
             (
@@ -434,6 +442,7 @@ impl Event {
             Self::Decide(_) => "resolve",
             Self::DecisionRefused => "a refused decision",
             Self::Resolved { .. } => "a decision",
+            Self::Expire => "refund",
             Self::Cancel => "cancel",
             Self::Cancelled { .. } => "a cancellation",
         }

@@ -65,6 +65,7 @@ impl Status {
         match (self, escrow) {
             (Status::Assigned, EscrowStatus::InProgress | EscrowStatus::Disputed) => Status::InProgress,
             (Status::Assigned, EscrowStatus::Resolved) => Status::Completed,
+            (Status::Open | Status::Assigned, EscrowStatus::Refunded) => Status::Cancelled,
             (stored, _) => stored,
         }
     }
@@ -132,6 +133,7 @@ mod tests {
         assert_eq!(Status::Assigned.with(EscrowStatus::PendingDeposit), Status::Assigned);
         assert_eq!(Status::Completed.with(EscrowStatus::Released), Status::Completed);
         assert_eq!(Status::Open.with(EscrowStatus::Funded), Status::Open);
+        assert_eq!(Status::Assigned.with(EscrowStatus::Refunded), Status::Cancelled);
     }
 
     #[test]

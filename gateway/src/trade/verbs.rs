@@ -18,6 +18,8 @@ pub enum Verb {
     Cancel,
     /// Employer or employee object: the money is frozen until somebody decides.
     Dispute,
+    /// The employer wants back what was not released within its escrow's time.
+    Refund,
 }
 
 impl Verb {
@@ -26,6 +28,7 @@ impl Verb {
         match word {
             "cancel" => Some(Self::Cancel),
             "dispute" => Some(Self::Dispute),
+            "refund" => Some(Self::Refund),
             _ => None,
         }
     }
@@ -36,11 +39,20 @@ impl Verb {
 /// # Errors
 /// Not the caller's job; a wrong state; a deposit that the chain has not confirmed yet (retryable).
 pub async fn act(tx: &mut Tx, app: &App, caller: &Caller, id: i64, verb: Verb) -> Result<Job> {
-    if verb == Verb::Cancel {
-        return cancel(tx, app, caller, id).await;
-    }
-    let (job, side) = objecting(tx, caller, id).await?;
-    entrust::dispute(tx, app, &job.reference, side).await.map_err(|error| job.status.explain(error))?;
+    let (job, done) = match verb {
+        Verb::Cancel => return cancel(tx, app, caller, id).await,
+        Verb::Dispute => {
+            let (job, side) = objecting(tx, caller, id).await?;
+            let done = entrust::dispute(tx, app, &job.reference, side).await;
+            (job, done)
+        }
+        Verb::Refund => {
+            let job = locked(tx, caller, id).await?;
+            let done = entrust::refund_expired(tx, app, &job.reference).await;
+            (job, done)
+        }
+    };
+    done.map_err(|error| job.status.explain(error))?;
     load(tx, id).await
 }
 
@@ -59,6 +71,7 @@ pub async fn preview(tx: &mut Tx, app: &App, caller: &Caller, id: i64, verb: Ver
             let (job, side) = objecting(tx, caller, id).await?;
             (job, Event::Dispute(side))
         }
+        Verb::Refund => (locked(tx, caller, id).await?, Event::Expire),
     };
     entrust::preview(tx, app, &job.reference, event).await.map_err(|error| job.status.explain(error))
 }

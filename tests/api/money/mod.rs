@@ -208,6 +208,10 @@ async fn a_jobs_parties_withdraw_and_object_and_nobody_else() {
     let invite = json!({"employee": worker, "invite": true});
     api.patch(&format!("/api/jobs/{disputed}/"), &employer, invite).await.ok(200);
     ask(disputed, "cancel", &employer).await.problem(409, "wrong_state");
+    // Not before its time, and nobody else's.
+    ask(disputed, "refund", &employer).await.problem(409, "wrong_state");
+    ask(disputed, "refund?simulate=true", &employer).await.problem(409, "wrong_state");
+    ask(disputed, "refund", &employee).await.problem(404, "not_found");
     ask(disputed, "dispute", &other).await.problem(404, "not_found");
     let done = ask(disputed, "dispute", &employee).await.ok(200);
     assert_eq!(done["escrow_status"], "disputed");

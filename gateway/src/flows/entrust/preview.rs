@@ -15,7 +15,7 @@ use super::super::float;
 use super::super::pay::refund;
 use super::super::payout::RAIL;
 use super::super::store::escrow as rows;
-use super::decidable;
+use super::{decidable, expired};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Fault, Refusal, Result};
@@ -38,6 +38,9 @@ pub struct Preview {
 /// Those of the event itself.
 pub async fn preview(tx: &mut Tx, app: &App, reference: &EscrowRef, event: Event) -> Result<Preview> {
     let (terms, state) = found(tx, reference).await?;
+    if matches!(event, Event::Expire) {
+        expired(tx, app, reference).await?;
+    }
     told(tx, app, (&terms, state), event).await
 }
 
@@ -104,6 +107,11 @@ async fn follows(
             let back = |amount| rules::cancelled(intent, reference, terms.employer, money(amount));
             told.transfers.extend(minted.map(back));
             Some(Event::Cancelled { event: String::new(), burned: minted })
+        }
+        Wish::Refund => {
+            let (event, amount) = (String::new(), terms.amount.amount);
+            told.transfers.push(rules::refunded(intent, reference, terms.employer, terms.amount));
+            Some(Event::Refunded { event, amount })
         }
         Wish::Resolve(Split { to_payee, to_payer }) => {
             let (paid, back) = (Money::new(asset, *to_payee).ok(), Money::new(asset, *to_payer).ok());

@@ -104,6 +104,18 @@ pub async fn refusals(tx: &mut Tx, escrow: &EscrowRef, op: &str) -> Result<i64, 
     .await?)
 }
 
+/// Unix seconds after which anybody may have an escrow refunded, as it was to be created.
+///
+/// # Errors
+/// The database's.
+pub async fn expiry(tx: &mut Tx, escrow: &EscrowRef) -> Result<Option<i64>, Fault> {
+    let expiry = sqlx::query_scalar!(
+        "select (op ->> 'expiry')::bigint from chain.intent where escrow = $1 and op ->> 'op' = 'create'",
+        escrow.as_str()
+    );
+    Ok(expiry.fetch_optional(&mut **tx).await?.flatten())
+}
+
 /// A wish about an escrow that was refused.
 #[derive(Debug, Clone)]
 pub struct Refused {

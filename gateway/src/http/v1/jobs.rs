@@ -1,4 +1,5 @@
-//! `POST /v1/jobs/{id}:{verb}`: withdraw a job, object, or decide; with `simulate=true` only told.
+//! `POST /v1/jobs/{id}:{verb}`: withdraw a job, object, ask for the money back, or decide; with
+//! `simulate=true` only told.
 //!
 //! Invariant: a simulation writes nothing, not even its key.
 
@@ -67,10 +68,11 @@ pub(crate) struct WouldPost {
     currency: &'static str,
 }
 
-/// Withdraws a job that is not funded (`cancel`), or objects to how it goes (`dispute`).
+/// Withdraws a job that is not funded (`cancel`), objects to how it goes (`dispute`), or asks for what was
+/// not released within half a year (`refund`).
 #[utoipa::path(post, path = "/v1/jobs/{id}:{verb}", tag = "jobs",
-    params(("id" = i64, Path), ("verb" = String, Path, description = "`cancel` or `dispute`"), Simulate,
-        ("Idempotency-Key" = String, Header)),
+    params(("id" = i64, Path), ("verb" = String, Path, description = "`cancel`, `dispute` or `refund`"),
+        Simulate, ("Idempotency-Key" = String, Header)),
     responses((status = 200, body = Acted, description = "Done; with `simulate=true` what would be done")))]
 pub(in crate::http) async fn act(
     State(app): State<Shared>,
