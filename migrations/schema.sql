@@ -153,6 +153,7 @@ create table chain.intent (
     book text,
     stopped_at timestamp with time zone,
     heeded boolean not null default false,
+    as_of bigint,
     constraint intent_key_key UNIQUE (key),
     constraint intent_order UNIQUE (escrow, no),
     constraint intent_pkey PRIMARY KEY (id),

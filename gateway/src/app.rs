@@ -64,8 +64,23 @@ impl App {
     /// # Errors
     /// The configured contract, token or asset is none the chain's adapter can speak to.
     pub fn wire(config: Config, db: Db, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Result<Self, Fault> {
+        let http = Client::new(Limits::default(), rng.clone());
+        let http = http.map_err(|error| Fault::Stored(format!("http client: {error}")))?;
+        Self::wire_with(http, config, db, clock, rng)
+    }
+
+    /// As [`App::wire`], with a client of the caller's, who may be less patient.
+    ///
+    /// # Errors
+    /// As [`App::wire`].
+    pub fn wire_with(
+        http: Client,
+        config: Config,
+        db: Db,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+    ) -> Result<Self, Fault> {
         let bad = |what: &str, why: &dyn std::fmt::Display| Fault::Stored(format!("{what}: {why}"));
-        let http = Client::new(Limits::default(), rng.clone()).map_err(|error| bad("http client", &error))?;
         let stellar = &config.stellar;
         let signers = Signers { operator: stellar.operator.clone(), delegate: stellar.delegate.clone() };
         let network = Network {

@@ -6,7 +6,8 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::task::Poll;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{PgPool, Postgres, Transaction};
@@ -35,11 +36,44 @@ impl Fuse {
     }
 }
 
-/// The pool, and the plug if a test brought one.
+/// A turnstile that a test keeps: nobody begins a transaction before being let through, one at a time. So a
+/// test decides in which order several workers go on, step by step, and may stop one for good between two.
+#[derive(Debug, Default)]
+pub struct Turnstile {
+    open: AtomicBool,
+    waited_at: AtomicBool,
+}
+
+impl Turnstile {
+    /// Lets one transaction begin. Whoever waits finds out when polled again.
+    pub fn let_through(&self) {
+        self.waited_at.store(false, Ordering::SeqCst);
+        self.open.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether somebody stands before it.
+    pub fn is_waited_at(&self) -> bool {
+        self.waited_at.load(Ordering::SeqCst)
+    }
+
+    async fn pass(&self) {
+        std::future::poll_fn(|_| match self.open.swap(false, Ordering::SeqCst) {
+            true => Poll::Ready(()),
+            false => {
+                self.waited_at.store(true, Ordering::SeqCst);
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+}
+
+/// The pool, and the plug and the turnstile if a test brought them.
 #[derive(Clone)]
 pub struct Db {
     pool: PgPool,
     fuse: Option<Arc<Fuse>>,
+    turnstile: Option<Arc<Turnstile>>,
 }
 
 impl Db {
@@ -52,18 +86,35 @@ impl Db {
         let options: PgConnectOptions = url.parse()?;
         let options = options.options([("idle_in_transaction_session_timeout", "10s")]);
         let pool = PgPoolOptions::new().max_connections(connections).connect_with(options).await?;
-        Ok(Self { pool, fuse: None })
+        Ok(Self { pool, fuse: None, turnstile: None })
     }
 
     /// Uses a pool that exists.
     pub fn from_pool(pool: PgPool) -> Self {
-        Self { pool, fuse: None }
+        Self { pool, fuse: None, turnstile: None }
     }
 
     /// The same database, dying as `fuse` says.
     #[must_use]
     pub fn with_fuse(&self, fuse: Arc<Fuse>) -> Self {
-        Self { pool: self.pool.clone(), fuse: Some(fuse) }
+        Self { fuse: Some(fuse), ..self.clone() }
+    }
+
+    /// The same database, behind a turnstile.
+    #[must_use]
+    pub fn behind(&self, turnstile: Arc<Turnstile>) -> Self {
+        Self { turnstile: Some(turnstile), ..self.clone() }
+    }
+
+    /// Waits for its turn, unless the process is dead.
+    async fn enter(&self) -> Result<(), Fault> {
+        if let Some(turnstile) = &self.turnstile {
+            turnstile.pass().await;
+        }
+        match self.fuse.as_ref().is_some_and(|fuse| fuse.blown()) {
+            true => Err(Fault::Killed),
+            false => Ok(()),
+        }
     }
 
     /// Begins a transaction.
@@ -71,9 +122,7 @@ impl Db {
     /// # Errors
     /// No connection is to be had.
     pub async fn begin(&self) -> Result<Tx, Fault> {
-        if self.fuse.as_ref().is_some_and(|fuse| fuse.blown()) {
-            return Err(Fault::Killed);
-        }
+        self.enter().await?;
         Ok(Tx { inner: self.pool.begin().await?, fuse: self.fuse.clone() })
     }
 
@@ -82,9 +131,7 @@ impl Db {
     /// # Errors
     /// No connection is to be had.
     pub async fn snapshot(&self) -> Result<Tx, Fault> {
-        if self.fuse.as_ref().is_some_and(|fuse| fuse.blown()) {
-            return Err(Fault::Killed);
-        }
+        self.enter().await?;
         let inner = self.pool.begin_with("begin isolation level repeatable read, read only").await?;
         Ok(Tx { inner, fuse: self.fuse.clone() })
     }

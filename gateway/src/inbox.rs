@@ -89,7 +89,7 @@ pub async fn next_unjudged(tx: &mut Tx, app: &App) -> std::result::Result<Option
     Ok(sqlx::query_as!(
         Unjudged,
         r#"select id, source, heard_at, headers, body as "body: Sealed" from inbox.callback
-           where verdict is null and due_at <= $1 order by due_at limit 1 for update skip locked"#,
+           where verdict is null and due_at <= $1 order by due_at, id limit 1 for update skip locked"#,
         app.clock.now()
     )
     .fetch_optional(&mut **tx)

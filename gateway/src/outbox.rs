@@ -122,7 +122,7 @@ pub async fn lease(app: &App) -> std::result::Result<Option<Message>, Fault> {
         r#"update outbox.message set lease_until = $2, attempts = attempts + 1 where id = (
                select id from outbox.message
                where done_at is null and due_at <= $1 and (lease_until is null or lease_until <= $1)
-               order by due_at limit 1 for update skip locked)
+               order by due_at, id limit 1 for update skip locked)
            returning id, kind, subject, body as "body: Sealed", attempts"#,
         now,
         now + TimeDelta::seconds(LEASE_S)

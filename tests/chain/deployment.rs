@@ -2,9 +2,9 @@
 
 use amana_adapters::stellar::deploy::{DeployFault, Plan, Purse, deploy};
 use amana_adapters::stellar::{ChainOp, Keypair, Network, Signers, Stellar};
+use amana_tests::forge;
 
 use crate::chain::{Chain, WASM, amount, bare, client, created, keypair, raise, rng, roles, signers, site};
-use crate::forge;
 
 #[tokio::test]
 async fn deploying_again_finds_what_stands_and_sends_nothing() {

@@ -9,7 +9,6 @@ mod chain;
 mod cost;
 mod deployment;
 mod fate;
-mod forge;
 mod lossy;
 mod refusals;
 mod sdk;

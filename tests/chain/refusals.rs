@@ -2,9 +2,10 @@
 
 use amana_adapters::port::Outcome;
 use amana_adapters::stellar::{ChainOp, Keypair, Look, Sent, Signers, Stellar};
+use amana_localnet::{Fault, Faults, Rule};
+use amana_tests::forge;
 
-use crate::chain::{Chain, GENESIS, amount, client, created, keypair, ready, rng};
-use crate::forge;
+use crate::chain::{Chain, GENESIS, amount, client, created, keypair, ready, rng, signers};
 
 #[tokio::test]
 async fn a_deposit_is_minted_once_and_everything_else_once_too() {
@@ -118,5 +119,26 @@ async fn the_second_of_two_that_were_built_together_fails_on_chain() {
         other => panic!("{other:?}"),
     }
     assert!(chain.stellar.has_happened(&create).await.unwrap());
+    chain.net.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_behind_a_refusal_is_not_asked_whether_it_had_been_done() {
+    let chain = Chain::start().await;
+    // From now on the network can be looked at as it was.
+    let never = Rule::times(Fault::TryAgainLater, 0);
+    chain.net.set_faults(Faults::rules([never])).await.unwrap();
+    let key = created(&chain).await;
+    let expiry = i64::try_from(GENESIS).unwrap() + 30 * 86_400;
+    let create = ChainOp::Create { key, amount: amount(5_000_037), expiry, terms: Default::default() };
+    let other = Stellar::new(chain.stellar.network().clone(), signers(), client(), rng()).unwrap();
+    let sequence = chain.next_sequence(&chain.channel).await;
+    let again = other.build(&create, &chain.channel, sequence).await;
+    assert!(matches!(again, Outcome::Refused { code, .. } if code == "AlreadyExists"));
+    let behind = Rule::always(Fault::Stale { ledgers: 3 }).on("simulateTransaction");
+    chain.net.set_faults(Faults::rules([behind])).await.unwrap();
+    assert!(other.has_happened(&create).await.is_err(), "no answer is better than that one");
+    chain.net.set_faults(Faults::default()).await.unwrap();
+    assert!(other.has_happened(&create).await.unwrap());
     chain.net.shutdown().await.unwrap();
 }

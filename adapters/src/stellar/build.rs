@@ -6,6 +6,8 @@
 
 mod extend;
 
+use std::sync::atomic::AtomicU32;
+
 use amana_ledger::id::Rng;
 use serde::{Deserialize, Serialize};
 use stellar_xdr::{
@@ -103,7 +105,7 @@ pub(super) struct Desk<'a> {
     pub(super) limits: Limits,
     pub(super) rng: &'a dyn Rng,
     /// A ledger in which something of ours is known to have happened.
-    pub(super) at_least: u32,
+    pub(super) seen: &'a AtomicU32,
     pub(super) leeway: Leeway,
 }
 
@@ -172,7 +174,7 @@ async fn try_build(
     let now = now(desk.rpc).await?;
     let max_time = now.close_time + desk.limits.lifetime_s;
     let recorded = desk.rpc.simulate(&unsigned(draft(seat, max_time, call(&function, vec![])?)?)?).await?;
-    if let Some(refused) = refusal(&recorded, desk.at_least) {
+    if let Some(refused) = refusal(&recorded, desk.seen) {
         return Ok(refused);
     }
     let asked = asked_auth(&recorded)?;
@@ -195,7 +197,7 @@ async fn priced(
     (mut tx, now): (Transaction, Now),
     run: &Simulation,
 ) -> Result<Outcome<Built>, ChainFault> {
-    if let Some(refused) = refusal(run, desk.at_least) {
+    if let Some(refused) = refusal(run, desk.seen) {
         return Ok(refused);
     }
     let soroban = resources(run, desk.leeway)?;

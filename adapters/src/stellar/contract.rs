@@ -5,6 +5,8 @@
 
 mod entries;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use serde::{Deserialize, Serialize};
 use stellar_xdr::{
     HostFunction, InvokeContractArgs, InvokeHostFunctionOp, Memo, Operation, OperationBody, Preconditions,
@@ -85,12 +87,12 @@ pub fn error_name(number: u32) -> String {
     }
 }
 
-/// A simulation that failed, in our words; `None` when it did not. One that ran on a ledger before
-/// `at_least`, in which something is known to have happened, says nothing: behind one URL there may be
-/// servers of different news.
-pub(super) fn refusal<T>(run: &Simulation, at_least: u32) -> Option<Outcome<T>> {
+/// A simulation that failed, in our words; `None` when it did not. One that ran on a ledger before one that
+/// was `seen` says nothing: behind one URL there may be servers of different news. What is refused is seen:
+/// who then asks whether it had been done is not answered from before.
+pub(super) fn refusal<T>(run: &Simulation, seen: &AtomicU32) -> Option<Outcome<T>> {
     let text = run.error.as_deref()?;
-    if let Some(why) = behind(run, at_least) {
+    if let Some(why) = behind(run, seen.load(Ordering::Relaxed)) {
         return Some(Outcome::NotSent { why });
     }
     let first = text.lines().next().unwrap_or_default();
@@ -98,6 +100,7 @@ pub(super) fn refusal<T>(run: &Simulation, at_least: u32) -> Option<Outcome<T>> 
     if !first.contains("HostError") {
         return Some(Outcome::NotSent { why: first.chars().take(300).collect() });
     }
+    seen.fetch_max(run.latest_ledger.unwrap_or(0), Ordering::Relaxed);
     let number = first
         .split_once("Error(Contract, #")
         .and_then(|(_, rest)| rest.split_once(')'))

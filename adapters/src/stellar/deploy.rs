@@ -8,6 +8,7 @@
 //! Absent: upgrades, and the roles' secrets; only the issuer and the deployer sign here.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use amana_ledger::id::Rng;
@@ -88,6 +89,7 @@ pub struct Site {
     passphrase: String,
     id: Hash,
     rng: Arc<dyn Rng>,
+    seen: Arc<AtomicU32>,
 }
 
 /// Where accounts get their first XLM.
@@ -194,7 +196,8 @@ impl Site {
     /// The network with this passphrase behind this RPC server.
     pub fn new(http: Client, rpc_url: &str, passphrase: &str, rng: Arc<dyn Rng>) -> Self {
         let rpc = Rpc::new(http, rpc_url);
-        Self { rpc, passphrase: passphrase.to_owned(), id: network_id(passphrase), rng }
+        let seen = Arc::default();
+        Self { rpc, passphrase: passphrase.to_owned(), id: network_id(passphrase), rng, seen }
     }
 
     /// SHA-256 of the code a contract runs, hex; `None` when there is no such contract (or it runs no code of
@@ -397,7 +400,7 @@ impl Site {
             signers: &[],
             limits: DEPLOY_LIMITS,
             rng: self.rng.as_ref(),
-            at_least: 0,
+            seen: &self.seen,
             leeway: Leeway::default(),
         }
     }

@@ -221,7 +221,7 @@ impl Stellar {
             signers: &signers,
             limits: self.limits,
             rng: self.rng.as_ref(),
-            at_least: self.seen(),
+            seen: &self.seen,
             leeway,
         };
         let seat = build::Seat { channel, sequence };
@@ -265,7 +265,7 @@ impl Stellar {
     pub async fn look(&self, hash: &str) -> Result<Look, ChainFault> {
         let look = submit::look(&self.rpc, &self.network, hash).await?;
         if let Look::Success { ledger, .. } | Look::Failed { ledger: Some(ledger), .. } = &look {
-            self.seen.fetch_max(*ledger, Ordering::Relaxed);
+            self.saw(*ledger);
         }
         Ok(look)
     }
@@ -300,15 +300,23 @@ impl Stellar {
     /// # Errors
     /// As [`Stellar::look`].
     pub async fn has_happened(&self, op: &ChainOp) -> Result<bool, ChainFault> {
+        let seen = |(ledger, shown): (u32, bool)| {
+            self.saw(if shown { ledger } else { 0 });
+            shown
+        };
         match (op, op.key()) {
             (ChainOp::Fund { key, deposit_id, .. }, _) => {
-                Ok(self.deposit(deposit_id).await?.as_ref() == Some(key))
+                let (ledger, into) = self.observer().deposit_as_of(deposit_id).await?;
+                Ok(seen((ledger, into.as_ref() == Some(key))))
             }
             (ChainOp::Anchor { book, size, root }, _) => {
                 Ok(self.anchored(book, *size).await?.is_some_and(|anchor| anchor.root == *root))
             }
             (ChainOp::Extend { keys, to }, _) => self.observer().live(keys, *to).await,
-            (_, Some(key)) => Ok(self.escrow(key).await?.is_some_and(|escrow| escrow.shows(op))),
+            (_, Some(key)) => {
+                let (ledger, escrow) = self.observer().escrow(key).await?;
+                Ok(seen((ledger, escrow.is_some_and(|escrow| escrow.shows(op)))))
+            }
             (_, None) => Ok(false),
         }
     }
@@ -376,7 +384,7 @@ impl Stellar {
         if let Heard::Page(page) = &heard
             && let Some(last) = page.events.last()
         {
-            self.seen.fetch_max(last.ledger, Ordering::Relaxed);
+            self.saw(last.ledger);
         }
         Ok(heard)
     }
@@ -389,8 +397,14 @@ impl Stellar {
         Ok(self.rpc.latest_ledger().await?.sequence)
     }
 
-    fn seen(&self) -> u32 {
+    /// The newest ledger in which something of ours is known to have happened: no older answer is believed.
+    pub fn seen(&self) -> u32 {
         self.seen.load(Ordering::Relaxed)
+    }
+
+    /// Tells of a ledger that another process has seen.
+    pub fn saw(&self, ledger: u32) {
+        self.seen.fetch_max(ledger, Ordering::Relaxed);
     }
 }
 

@@ -47,6 +47,9 @@ pub struct Options {
     /// answered for is written before (to a log beside the file, folded into it when it grows and at the
     /// end).
     pub state_file: Option<PathBuf>,
+    /// A saved state that it begins with and leaves alone, where `state_file` has none: many networks may
+    /// begin as one and the same.
+    pub begin_with: Option<PathBuf>,
     /// The wall clock. Ledger time follows it and never goes back.
     pub now: Clock,
     /// Whether `dev_advance`, `dev_faults` and `dev_strike` are answered.
@@ -64,6 +67,7 @@ impl Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             passphrase: STANDALONE_PASSPHRASE.to_owned(),
             state_file: None,
+            begin_with: None,
             now,
             dev_methods: false,
             ledger_s: 5,

@@ -68,7 +68,8 @@ pub(crate) async fn spawn(options: Options, addr: SocketAddr) -> Result<Node, St
 
 fn open(options: Options, addr: SocketAddr) -> Result<(Desk, Option<Keeper>), StartError> {
     let rules = Rules { passphrase: options.passphrase, now: options.now, ledger_s: options.ledger_s };
-    let mut ledger = match options.state_file.as_ref().filter(|path| path.exists()) {
+    let kept = options.state_file.as_ref().filter(|path| path.exists());
+    let mut ledger = match kept.or(options.begin_with.as_ref()) {
         Some(path) => Ledger::load(rules, path)?,
         None => Ledger::genesis(rules)?,
     };

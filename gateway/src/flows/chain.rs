@@ -111,6 +111,12 @@ async fn build(carrier: Carrier<'_>, intent: &Intent, channel: &Keypair) -> Resu
     let mut tx = carrier.db.begin().await?;
     let last = attempt::last_used(&mut tx, &channel.address()).await?;
     let leeway = leeway(&attempt::failures(&mut tx, intent.id).await?);
+    // What this wish rests on another process may have seen: a server that has not is not to be believed.
+    let known = match &intent.escrow {
+        Some(escrow) => rows::known_as_of(&mut tx, escrow).await?,
+        None => None,
+    };
+    carrier.chain.saw(known.and_then(|ledger| u32::try_from(ledger).ok()).unwrap_or(0));
     drop(tx);
     let sequence = match carrier.chain.sequence(&channel.address()).await {
         Ok(Some(sequence)) => sequence.max(last.unwrap_or(0)) + 1,
@@ -277,7 +283,7 @@ async fn conclude(
     let mut tx = carrier.db.begin().await?;
     attempt::end(&mut tx, &attempt.hash, &ending, now).await?;
     match (ending.status, stop(attempt, &ending)) {
-        ("success", _) => rows::end(&mut tx, intent.id, "done", None, now).await?,
+        ("success", _) => rows::end(&mut tx, intent.id, ("done", None), (seen(carrier), now)).await?,
         (_, Some(word)) => stopped(&mut tx, carrier, intent, &word).await?,
         ("failed", None) => put_back(&mut tx, carrier, intent, (wait_s(intent), "it failed")).await?,
         (_, None) => put_back(&mut tx, carrier, intent, (0, "its time ran out")).await?,
@@ -335,7 +341,8 @@ async fn refused(
         match carrier.chain.has_happened(op).await {
             Ok(true) => {
                 let mut tx = carrier.db.begin().await?;
-                rows::end(&mut tx, intent.id, "done", Some("it was done before"), now).await?;
+                let done = ("done", Some("it was done before"));
+                rows::end(&mut tx, intent.id, done, (seen(carrier), now)).await?;
                 return Ok(tx.commit().await?);
             }
             Ok(false) => {}
@@ -347,9 +354,14 @@ async fn refused(
         return later(carrier, intent, wait_s(intent), &why).await;
     }
     let mut tx = carrier.db.begin().await?;
-    rows::end(&mut tx, intent.id, "refused", Some(&why), now).await?;
+    rows::end(&mut tx, intent.id, ("refused", Some(&why)), (seen(carrier), now)).await?;
     tell(&mut tx, carrier, intent, ("chain.refused", code)).await?;
     Ok(tx.commit().await?)
+}
+
+/// As of which ledger it is known how a wish ended.
+fn seen(carrier: Carrier<'_>) -> i64 {
+    i64::from(carrier.chain.seen())
 }
 
 async fn later(carrier: Carrier<'_>, intent: &Intent, delay_s: i64, reason: &str) -> Result<()> {

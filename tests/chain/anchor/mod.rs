@@ -4,11 +4,10 @@ use amana_adapters::port::Outcome;
 use amana_adapters::stellar::anchor::{Claim, Flaw, witness};
 use amana_adapters::stellar::{ChainOp, Effect, Look, Network, Next, Sent, Signers, Stellar};
 use amana_localnet::{Fault, STANDALONE_PASSPHRASE};
-use amana_tests::sdks;
+use amana_tests::{forge, sdks};
 use serde_json::json;
 
 use crate::chain::{Chain, client, keypair, raise_anchor, rng, signers, site};
-use crate::forge;
 use crate::lossy::{at_sending, work};
 
 const BOOK: &str = "kenya:KES";

@@ -242,3 +242,25 @@ async fn when_the_window_is_lost_the_contract_is_asked() {
     assert_eq!(world.chain_events(&escrow, "created").await, 1, "read from its entry");
     world.sound().await;
 }
+
+#[tokio::test]
+async fn a_server_that_is_behind_refuses_nothing_for_good() {
+    let world = World::new().await;
+    suffer(&world, vec![]).await;
+    let escrow = wishes(&world, 1).await.remove(0);
+    until_created(&world, &escrow).await;
+    let employee = world.person(Role::Employee, "0722345126").await;
+    world.assign(&world.app, &escrow, employee).await.unwrap();
+    // A process that has seen nothing yet asks a server that has not heard of the escrow.
+    let behind = Trouble::Stale { ledgers: 16 };
+    suffer(&world, vec![Rule::times(behind, 4).on("simulateTransaction")]).await;
+    let fresh = world.restarted(None);
+    for _ in 0..40 {
+        let _ = worker::run_until_idle(&fresh).await;
+        world.clock.advance(TimeDelta::seconds(5));
+    }
+    assert!(!world.chain.strikes().await.is_empty());
+    assert_eq!(count(&world, "select count(*) from chain.intent where status = 'refused'").await, 0);
+    assert_eq!(world.chain_events(&escrow, "assigned").await, 1);
+    world.sound().await;
+}

@@ -121,9 +121,20 @@ impl Observer {
     /// # Errors
     /// As [`Observer::latest_ledger`].
     pub async fn deposit(&self, deposit_id: &[u8; 32]) -> Result<Option<[u8; 32]>, ChainFault> {
-        match self.ask("deposit", vec![bytes32(deposit_id)?]).await?.1 {
-            ScVal::Void => Ok(None),
-            key => super::read_bytes32(&key).map(Some).ok_or_else(|| odd("deposit")),
+        Ok(self.deposit_as_of(deposit_id).await?.1)
+    }
+
+    /// As [`Observer::deposit`], with the ledger as of which.
+    pub(in super::super) async fn deposit_as_of(
+        &self,
+        deposit_id: &[u8; 32],
+    ) -> Result<(u32, Option<[u8; 32]>), ChainFault> {
+        match self.ask("deposit", vec![bytes32(deposit_id)?]).await? {
+            (ledger, ScVal::Void) => Ok((ledger, None)),
+            (ledger, key) => {
+                let key = super::read_bytes32(&key).ok_or_else(|| odd("deposit"))?;
+                Ok((ledger, Some(key)))
+            }
         }
     }
 

@@ -58,7 +58,7 @@ fn authorised(
         signers: &signers,
         limits: Limits::default(),
         rng: &Fixed,
-        at_least: 0,
+        seen: &Default::default(),
         leeway: Leeway::default(),
     };
     authorise(&desk, function, asked, 1_000).unwrap()

@@ -135,7 +135,7 @@ pub async fn unheeded(tx: &mut Tx) -> Result<Option<Refused>, Fault> {
     Ok(sqlx::query_as!(
         Refused,
         r#"select id, escrow as "escrow!", op from chain.intent
-           where status = 'refused' and not heeded and escrow is not null order by done_at limit 1"#
+           where status = 'refused' and not heeded and escrow is not null order by done_at, id limit 1"#
     )
     .fetch_optional(&mut **tx)
     .await?)
@@ -202,7 +202,7 @@ pub async fn lease(
                                  and coalesce(e.op ->> 'op', '') not in ('resolve', 'resolve_timeout'))
                and ($3 or exists (select 1 from chain.attempt a
                                   where a.intent = i.id and a.status = 'open'))
-             order by i.due_at limit 1 for update skip locked)
+             order by i.due_at, i.id limit 1 for update skip locked)
          returning id, key, escrow, book, op, tries",
         now,
         until,
@@ -242,26 +242,41 @@ pub async fn stopped(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Result<(), Fa
     Ok(())
 }
 
-/// Ends a wish.
+/// The newest ledger in which something happened to an escrow, as far as anybody here knows: an answer from
+/// before it is no answer to a question about it.
+///
+/// # Errors
+/// The database's.
+pub async fn known_as_of(tx: &mut Tx, escrow: &str) -> Result<Option<i64>, Fault> {
+    let ledger = sqlx::query_scalar!(
+        "select greatest((select max(as_of) from chain.intent where escrow = $1),
+                         (select max(ledger) from chain.event where escrow = $1))",
+        escrow
+    );
+    Ok(ledger.fetch_one(&mut **tx).await?)
+}
+
+/// Ends a wish; how is known `as_of` a ledger.
 ///
 /// # Errors
 /// The database's.
 pub async fn end(
     tx: &mut Tx,
     id: Uuid,
-    status: &str,
-    reason: Option<&str>,
-    now: DateTime<Utc>,
+    (status, reason): (&str, Option<&str>),
+    (as_of, now): (i64, DateTime<Utc>),
 ) -> Result<(), Fault> {
     sqlx::query!(
         "with freed as (update chain.channel set lease_until = null
                         where intent = $1 and lease_until < 'infinity')
-         update chain.intent set status = $2, reason = $3, done_at = $4, lease_until = null, stopped_at = null
+         update chain.intent set status = $2, reason = $3, done_at = $4, as_of = $5, lease_until = null,
+             stopped_at = null
          where id = $1",
         id,
         status,
         reason,
-        now
+        now,
+        as_of
     )
     .execute(&mut **tx)
     .await?;

@@ -13,9 +13,11 @@ use stellar_xdr::{
 };
 
 /// An envelope, and the hash it will be known by.
-pub(crate) struct Forged {
-    pub(crate) envelope_xdr: String,
-    pub(crate) hash: String,
+pub struct Forged {
+    /// Signed, XDR base64.
+    pub envelope_xdr: String,
+    /// Hex.
+    pub hash: String,
 }
 
 fn transaction(built: &Built) -> Transaction {
@@ -49,7 +51,7 @@ fn with_call(
 }
 
 /// The same call, its authorisation signed by `signer` instead, the envelope by `channel`.
-pub(crate) fn resigned(built: &Built, signer: &Keypair, channel: &Keypair) -> Forged {
+pub fn resigned(built: &Built, signer: &Keypair, channel: &Keypair) -> Forged {
     let tx = with_call(transaction(built), |call| {
         let mut auth = call.auth.to_vec();
         for entry in &mut auth {
@@ -77,7 +79,7 @@ pub(crate) fn resigned(built: &Built, signer: &Keypair, channel: &Keypair) -> Fo
 }
 
 /// The same call without any authorisation.
-pub(crate) fn unauthorised(built: &Built, channel: &Keypair) -> Forged {
+pub fn unauthorised(built: &Built, channel: &Keypair) -> Forged {
     sign(with_call(transaction(built), |call| call.auth = VecM::default()), channel)
 }
 
@@ -99,20 +101,20 @@ fn kes(issuer: AccountId) -> AlphaNum4 {
 }
 
 /// `holder` accepts KES of `issuer`.
-pub(crate) fn trust(holder: &Keypair, sequence: i64, issuer: &str) -> Forged {
+pub fn trust(holder: &Keypair, sequence: i64, issuer: &str) -> Forged {
     let line = ChangeTrustAsset::CreditAlphanum4(kes(issuer.parse().unwrap()));
     classic(holder, sequence, OperationBody::ChangeTrust(ChangeTrustOp { line, limit: i64::MAX }))
 }
 
 /// `issuer` pays KES of its own, which would be a mint.
-pub(crate) fn payment(issuer: &Keypair, sequence: i64, to: &str, amount: i64) -> Forged {
+pub fn payment(issuer: &Keypair, sequence: i64, to: &str, amount: i64) -> Forged {
     let asset = Asset::CreditAlphanum4(kes(issuer.address().parse().unwrap()));
     let destination: MuxedAccount = to.parse().unwrap();
     classic(issuer, sequence, OperationBody::Payment(PaymentOp { destination, asset, amount }))
 }
 
 /// `account` takes powers over its asset.
-pub(crate) fn set_flags(account: &Keypair, sequence: i64, flags: u32) -> Forged {
+pub fn set_flags(account: &Keypair, sequence: i64, flags: u32) -> Forged {
     let options = SetOptionsOp {
         inflation_dest: None,
         clear_flags: None,
