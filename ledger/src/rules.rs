@@ -217,6 +217,14 @@ pub fn cancelled(intent: Intent, escrow: EscrowRef, employer: PartyId, amount: M
     intent.transfer(Event::Cancelled, vec![posting(from, to, amount), burned(amount)])
 }
 
+/// The chain cancelled an escrow before a deposit could be minted into it: that mint is not submitted any
+/// more, and the money is the employer's own.
+pub fn never_minted(intent: Intent, escrow: EscrowRef, employer: PartyId, amount: Money) -> Transfer {
+    let (from, to) = (Account::Escrow(escrow), Account::Employer(employer));
+    let not_submitted = posting(Account::OnchainControl, Account::ClearingMint, amount);
+    intent.transfer(Event::Cancelled, vec![posting(from, to, amount), not_submitted])
+}
+
 /// A payout is about to be instructed: the claim and the float behind it are set aside. It has no expiry,
 /// since after an instruction left the house only the provider's word ends it.
 pub fn payout_hold(intent: Intent, employee: PartyId, rail: &Rail, amount: Money) -> Transfer {

@@ -105,16 +105,53 @@ async fn what_was_done_on_chain_behind_our_back_stops_nobody_else() {
     let employer = employer(&world).await;
     let ours = world.open(&world.app, employer, "100.00").await.unwrap();
     let other = world.open(&world.app, employer, "200.00").await.unwrap();
+    world.hear(&world.app, &payment(&world, "UKK81XQ4Z1", ours.as_str(), "100.00")).await.unwrap();
     world.settle().await;
-    let hash = on_chain(&world, ChainOp::Cancel { key: ours.key() }).await;
+    // The delegate's key names a payee we know nothing of, and releases.
+    let key = ours.key();
+    on_chain(&world, ChainOp::Assign { key, payee: [5; 32], to: None }).await;
+    world.settle().await;
+    let hash = on_chain(&world, ChainOp::Release { key, milestone: 0, to_payee: 10_000, fee: 0 }).await;
     world.hear(&world.app, &payment(&world, "UKK81XQ4Z2", other.as_str(), "200.00")).await.unwrap();
     world.settle().await;
     assert_eq!(world.state(&other).await.status(), Status::Funded);
-    assert_eq!(world.state(&ours).await.status(), Status::PendingDeposit, "nothing is guessed");
-    assert_eq!(world.chain_events(&ours, "cancelled").await, 1, "it is kept");
+    assert_eq!(world.state(&ours).await.status(), Status::Funded, "nothing is guessed");
+    assert_eq!(world.chain_events(&ours, "released").await, 1, "it is kept");
     let listed = failures(&world).await;
-    let shown = listed.iter().find(|failure| failure.what == "cancelled").expect("ops see it");
+    let shown = listed.iter().find(|failure| failure.what == "released").expect("ops see it");
     assert_eq!(shown.subject, hash);
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn anybody_may_end_what_expired_unfunded_and_a_deposit_that_comes_too_late_goes_back() {
+    let world = World::new().await;
+    world.capital().await;
+    let employer = employer(&world).await;
+    let reference = world.open(&world.app, employer, "500.00").await.unwrap();
+    let deposit = |receipt, amount| payment(&world, receipt, reference.as_str(), amount);
+    world.hear(&world.app, &deposit("UKK81XQ4Z1", "200.00")).await.unwrap();
+    world.settle().await;
+    world.clock.advance(TimeDelta::days(181));
+    world.settle().await;
+    // Booked, and its mint wished for; before that is sent, a stranger ends the escrow.
+    world.hear(&world.app, &deposit("UKK81XQ4Z2", "100.00")).await.unwrap();
+    assert!(judge::next(&world.app).await.unwrap());
+    on_chain(&world, ChainOp::Cancel { key: reference.key() }).await;
+    // The index has a week to read, half a day a page.
+    for _ in 0..20 {
+        world.wait(TimeDelta::seconds(100)).await;
+        world.rail.quiet().await;
+    }
+    assert_eq!(world.state(&reference).await.status(), Status::Cancelled);
+    let mut back: Vec<String> = world.rail.payouts().iter().map(|paid| paid.money.decimal()).collect();
+    back.sort();
+    assert_eq!(back, ["100.00", "200.00"], "each payer has what they paid");
+    for account in [format!("escrow:{reference}"), format!("employer:{employer}"), "onchain:supply".into()] {
+        assert_eq!(world.balance(&account).await, "0.00", "{account}");
+    }
+    let pass = recon::pass(&world.app).await.unwrap().expect("the index comes along");
+    assert_eq!(pass.open, []);
     world.sound().await;
 }
 

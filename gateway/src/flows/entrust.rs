@@ -7,7 +7,7 @@ mod preview;
 
 use amana_adapters::stellar::{ChainOp, ChainTerms, to_token};
 use amana_ledger::id::{EscrowRef, PartyId};
-use amana_ledger::money::{Money, decimal};
+use amana_ledger::money::{Amount, Money, decimal};
 use amana_ledger::rules;
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;
@@ -15,8 +15,8 @@ use serde_json::json;
 use super::escrow::{Command, Decision, Event, Side, Split, State, Status, Terms, Wish};
 use super::pay::refund::{self, Owner};
 use super::pay::{self, Surrender};
-use super::store::{Step, chain as chain_store, escrow as rows, step};
-use super::{Flow, OutOfOrder, drive, words};
+use super::store::{Step, chain as chain_store, collection, escrow as rows, step};
+use super::{Flow, OutOfOrder, drive, float, post, words};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Fault, Refusal, Result};
@@ -340,6 +340,32 @@ async fn expired(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<()> {
 pub async fn cancel_unfunded(tx: &mut Tx, app: &App, reference: &EscrowRef) -> Result<Status> {
     let state: State = drive(tx, app, reference.as_str(), Event::Cancel).await?;
     Ok(state.status())
+}
+
+/// The chain will never mint a deposit, as its escrow was cancelled there first: the money is the employer's
+/// own. `name` is the refused wish's.
+///
+/// # Errors
+/// The database's or the ledger's.
+pub async fn never_minted(
+    tx: &mut Tx,
+    app: &App,
+    reference: &str,
+    (name, amount): (&str, Amount),
+    deposit_id: &[u8; 32],
+) -> Result<()> {
+    let (terms, _) = State::load(tx, reference).await?;
+    let money = Money { asset: terms.book.asset(), amount };
+    let intent = float::intent(app, &terms.book, &format!("never_minted:{name}"))?;
+    let back = rules::never_minted(intent, terms.reference.clone(), terms.employer, money);
+    let transfer = Some(post(tx, app, back).await?);
+    let noted = Step { transfer, ..Step::named("deposit.never_minted") };
+    step(tx, app, &terms.reference, noted).await?;
+    let owner = Owner { book: terms.book, escrow: terms.reference, employer: terms.employer };
+    match collection::by_deposit(tx, deposit_id).await? {
+        Some(source) => refund::never_minted(tx, app, &owner, (source, amount.minor())).await,
+        None => Ok(()),
+    }
 }
 
 /// An escrow as the doors show it.

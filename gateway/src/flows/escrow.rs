@@ -8,7 +8,8 @@
 //!     │                        └──Dispute/Disputed──▶ Disputed ──Decide · Resolved──▶ Resolved
 //!     │                        ▲                         │
 //!     │                        └────DisputeRefused───────┘
-//!     └────Cancel──▶ Cancelling ──Cancelled──▶ Cancelled
+//!     ├────Cancel──▶ Cancelling ──Cancelled──▶ Cancelled
+//!     └────────────────Cancelled───────────────▶
 //! ```
 //!
 //! Invariant: `minted ≤ booked ≤ amount`; what is booked beyond the amount never enters an escrow.
@@ -413,7 +414,9 @@ impl State {
                 }
                 (Self::Cancelling, vec![Emit("job.cancelled"), Chain(Wish::Cancel)])
             }
-            (Self::Cancelling, Event::Cancelled { event, burned }) => {
+            // The chain's word, whoever asked: once it expired, anybody may. A deposit that was booked and
+            // not minted yet is refused there, and becomes the employer's own (`entrust::never_minted`).
+            (Self::Cancelling | Self::Open { .. }, Event::Cancelled { event, burned }) => {
                 let back = burned.map(|amount| GiveBack { event, amount });
                 let commands = std::iter::once(Emit("escrow.cancelled")).chain(back).collect();
                 (Self::Cancelled, commands)

@@ -163,7 +163,7 @@ pub(super) async fn sums(tx: &mut Tx, contract: &str, until: i64) -> Result<Sums
                select coalesce(sum(amount) filter (where op = 'fund'), 0) as mints,
                       coalesce(sum(amount) filter (where op = 'burn'), 0) as burns
                from (select op ->> 'op' as op, (op ->> 'amount')::bigint as amount from chain.intent
-                     where op ->> 'op' in ('fund', 'burn')) ops),
+                     where op ->> 'op' in ('fund', 'burn') and not (status = 'refused' and heeded)) ops),
            heard as (
                select coalesce(sum(supply), 0) as posted,
                       coalesce(sum(amount) filter (where kind = 'funded'), 0) as minted,

@@ -134,11 +134,14 @@ async fn a_posting_without_a_mint_is_found_in_one_pass() {
 #[tokio::test]
 async fn a_state_changed_behind_the_ledgers_back_is_found_in_one_pass() {
     let world = World::new().await;
-    let reference = created(&world, "500.00").await;
-    on_chain(&world, ChainOp::Cancel { key: reference.key() }).await;
+    let reference = funded(&world).await;
+    let key = reference.key();
+    on_chain(&world, ChainOp::Assign { key, payee: [5; 32], to: None }).await;
+    assert_eq!(found(&world).await, [], "heard, and nothing follows from it");
+    on_chain(&world, ChainOp::Release { key, milestone: 0, to_payee: 50_000, fee: 0 }).await;
     assert_eq!(found(&world).await, [named("escrow_state_differs", &reference)]);
     let open = breaks(&world, false).await.remove(0);
-    assert!(open.ledger.starts_with("open,") && open.chain.starts_with("cancelled,"), "{open:?}");
+    assert!(open.ledger.starts_with("funded,") && open.chain.starts_with("released,"), "{open:?}");
 }
 
 #[tokio::test]

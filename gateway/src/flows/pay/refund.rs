@@ -50,6 +50,14 @@ pub async fn over(tx: &mut Tx, app: &App, owner: &Owner, (source, minor): (Uuid,
     back(tx, app, owner, (format!("over/{source}"), Some(source), minor)).await
 }
 
+/// A collection was booked into an escrow that ended before the chain could mint it there.
+///
+/// # Errors
+/// As [`ended`].
+pub async fn never_minted(tx: &mut Tx, app: &App, owner: &Owner, (source, minor): (Uuid, i64)) -> Result<()> {
+    back(tx, app, owner, (format!("never_minted/{source}"), Some(source), minor)).await
+}
+
 async fn back(
     tx: &mut Tx,
     app: &App,
@@ -67,7 +75,9 @@ async fn back(
 /// The database's.
 pub async fn sources(tx: &mut Tx, escrow: &EscrowRef, minor: i64) -> Result<Vec<(Option<Uuid>, i64)>, Fault> {
     let brought = collection::of_escrow(tx, escrow.as_str()).await?;
-    let brought: Vec<_> = brought.iter().map(|row| (row.id, row.to_escrow)).collect();
+    // What the chain never minted was not in what it gives back.
+    let minted = brought.iter().filter(|row| row.status == "completed");
+    let brought: Vec<_> = minted.map(|row| (row.id, row.to_escrow)).collect();
     Ok(parts(&brought, minor))
 }
 

@@ -151,6 +151,15 @@ pub async fn of_escrow(tx: &mut Tx, escrow: &str) -> Result<Vec<Row>, Fault> {
     .await?)
 }
 
+/// The collection that the chain knows as this deposit.
+///
+/// # Errors
+/// The database's.
+pub async fn by_deposit(tx: &mut Tx, deposit_id: &[u8; 32]) -> Result<Option<Uuid>, Fault> {
+    let id = sqlx::query_scalar!("select id from flow.collection where deposit_id = $1", &deposit_id[..]);
+    Ok(id.fetch_optional(&mut **tx).await?)
+}
+
 /// Who paid a collection, sealed.
 ///
 /// # Errors

@@ -75,7 +75,8 @@ pub async fn effects(
 pub async fn funding(tx: &mut Tx, escrows: &[String]) -> Result<Vec<(String, serde_json::Value)>, Fault> {
     let rows = sqlx::query!(
         r#"select escrow as "escrow!", op from chain.intent
-           where escrow = any($1) and op ->> 'op' = 'fund' order by escrow, no"#,
+           where escrow = any($1) and op ->> 'op' = 'fund' and not (status = 'refused' and heeded)
+           order by escrow, no"#,
         escrows
     )
     .fetch_all(&mut **tx)
