@@ -1,6 +1,7 @@
 //! Chance that is told: the seed is printed, and `AMANA_TEST_SEED` brings the same choices back. What the
 //! processes are doing at that moment is the machine's own.
 
+use amana_tests::told;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -22,10 +23,4 @@ impl Chance {
             list.swap(at, self.0.random_range(0..=at));
         }
     }
-}
-
-/// A number that whoever runs the tests gave.
-#[expect(clippy::disallowed_methods, reason = "a choice of whoever runs the tests, not of the product")]
-pub(crate) fn told(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|number| number.parse().expect("a number"))
 }

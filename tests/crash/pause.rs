@@ -6,10 +6,11 @@
 
 use std::time::{Duration, Instant};
 
+use amana_tests::told;
 use sqlx::PgConnection;
 
 use crate::callers::{Callers, PATIENCE, Tally};
-use crate::chance::{Chance, told};
+use crate::chance::Chance;
 use crate::check;
 use crate::place::Place;
 

@@ -3,4 +3,5 @@
 
 mod crash;
 mod refunds;
+mod schedules;
 mod seeds;

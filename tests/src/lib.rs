@@ -2,6 +2,8 @@
 //!
 //! Invariant: no test sleeps on a guess, reads the real clock, or calls a provider.
 
+pub mod forge;
+pub mod ground;
 pub mod load;
 pub mod naive;
 pub mod pg;
@@ -10,6 +12,12 @@ pub mod schema;
 pub mod sdks;
 pub mod story;
 pub mod world;
+
+/// A number that whoever runs the tests gave.
+#[expect(clippy::disallowed_methods, reason = "a choice of whoever runs the tests, not of the product")]
+pub fn told(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|number| number.parse().expect("a number"))
+}
 
 #[cfg(test)]
 mod tests {

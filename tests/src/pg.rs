@@ -3,6 +3,8 @@
 //! Invariant: the migrations run once a binary; every database is a copy of that one template, so no test
 //! sees another's rows.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -31,10 +33,33 @@ pub struct Database {
 impl Database {
     /// A migrated, otherwise empty database.
     pub async fn fresh() -> Self {
-        let name = create(Some(TEMPLATE)).await;
+        Self::like(TEMPLATE, 24).await
+    }
+
+    /// A copy of another one, to which nobody is connected. The application has so many connections to it.
+    pub async fn like(template: &str, connections: u32) -> Self {
+        let name = create(Some(template)).await;
         let owner = PgPoolOptions::new().max_connections(8).connect_lazy_with(options(&name));
-        let app = PgPoolOptions::new().max_connections(24).connect_lazy_with(as_role(&name, "amana_app"));
+        // Nobody cuts these connections: whether one lives need not be asked before each use.
+        let app = PgPoolOptions::new().max_connections(connections).test_before_acquire(false);
+        let app = app.connect_lazy_with(as_role(&name, "amana_app"));
         Self { name, owner, app }
+    }
+
+    /// Ends every connection: from then on it can be copied.
+    pub async fn rest(&self) {
+        self.owner.close().await;
+        self.app.close().await;
+    }
+
+    /// Removes it. A thousand of them would fill the disk.
+    pub async fn remove(self) {
+        self.rest().await;
+        let mut admin =
+            sqlx::PgConnection::connect(&cluster().url("postgres", "postgres")).await.expect("it answers");
+        let sql = format!("drop database {}", self.name);
+        admin.execute(sqlx::AssertSqlSafe(sql)).await.expect("it is dropped");
+        admin.close().await.expect("the connection closes");
     }
 
     /// A pool as another role of the migrations (`amana_reader` …).
@@ -57,6 +82,12 @@ impl Database {
 pub async fn empty() -> PgPool {
     let name = create(None).await;
     PgPoolOptions::new().max_connections(4).connect_lazy_with(options(&name))
+}
+
+/// A folder that goes when the binary's cluster goes.
+pub fn folder() -> PathBuf {
+    let sockets = cluster().socket_folder();
+    sockets.parent().expect("the cluster's own folder").to_owned()
 }
 
 async fn create(template: Option<&str>) -> String {
@@ -89,7 +120,7 @@ fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| {
         // A thread of its own, because whoever asks first may stand inside a runtime already.
         std::thread::spawn(|| {
-            let cluster = Cluster::temporary().expect("a private postgres");
+            let cluster = Cluster::temporary_in(place()).expect("a private postgres");
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(migrate_template(&cluster));
@@ -98,6 +129,16 @@ fn cluster() -> &'static Cluster {
         .join()
         .expect("the cluster's thread")
     })
+}
+
+/// In memory where there is plenty, as every database is some hundred files and most live for a second.
+fn place() -> &'static Path {
+    const PLENTY_KIB: u64 = 8 << 20;
+    let memory = Path::new("/dev/shm");
+    let asked = Command::new("df").args(["-k", "--output=avail"]).arg(memory).output();
+    let said = asked.map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
+    let free = said.lines().last().and_then(|line| line.trim().parse::<u64>().ok());
+    if free.is_some_and(|free| free >= PLENTY_KIB) { memory } else { Path::new("/tmp") }
 }
 
 async fn migrate_template(cluster: &Cluster) {

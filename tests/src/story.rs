@@ -73,8 +73,17 @@ pub async fn together<T>(all: Vec<impl Future<Output = T>>) -> Vec<T> {
 }
 
 impl World {
-    /// Somebody with this number.
+    /// Somebody with this number, who is paid by phone.
     pub async fn person(&self, role: Role, phone: &str) -> PartyId {
+        self.person_paid(role, phone, PayoutMode::Mobile).await
+    }
+
+    /// Somebody with this number, who is paid so.
+    pub async fn person_paid(&self, role: Role, phone: &str, mode: PayoutMode) -> PartyId {
+        let account = match &mode {
+            PayoutMode::Mobile => None,
+            PayoutMode::Stellar(account) => Some(account.clone()),
+        };
         let name = |text| Name::parse("first_name", text).expect("a name");
         let new = NewPerson {
             role,
@@ -83,8 +92,8 @@ impl World {
             first_name: name("Given"),
             last_name: name("Family"),
             password: None,
-            payout_mode: PayoutMode::Mobile,
-            stellar_account_id: None,
+            payout_mode: mode,
+            stellar_account_id: account,
             language: Language::En,
         };
         let mut tx = self.app.db.begin().await.expect("a transaction");

@@ -35,7 +35,12 @@ pub struct Hands(AtomicI64);
 impl Hands {
     /// Starts on a working morning.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(1_795_161_600_000)))
+        Self::at(1_795_161_600_000)
+    }
+
+    /// Starts at this instant, milliseconds of the Unix epoch.
+    pub fn at(millis: i64) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(millis)))
     }
 
     /// Moves on.
@@ -88,6 +93,7 @@ pub struct World {
     pub app: Arc<App>,
     config: Config,
     arbiter: config::Arbiter,
+    pub(crate) http: Client,
 }
 
 impl World {
@@ -108,50 +114,68 @@ impl World {
 
     async fn built(seed: u64, change: impl FnOnce(&mut Environment)) -> Self {
         let (clock, dice) = (Hands::new(), Dice::new(seed));
-        let http = Client::new(Limits::default(), dice.clone()).expect("an http client");
+        let http = client(&dice);
         let secrets = Secrets::fresh(dice.as_ref()).expect("secrets kept nowhere");
         let means = Means { clock: clock.clone(), rng: dice.clone(), http };
         let setting = setting();
         let (database, sides) = tokio::join!(Database::fresh(), Sides::start(&setting, &secrets, &means));
         let sides = sides.expect("the other sides start");
         let mut environment = Environment::default();
-        environment.set("DATABASE_URL", database.app_url());
         sides.describe(&secrets, &mut environment);
+        change(&mut environment);
+        let world = Self::wired((clock, dice, means.http), database, sides, &secrets, environment);
+        worker::prepare(&world.app).await.expect("the books are open");
+        world
+    }
+
+    /// The gateway between these sides and on this database.
+    pub(crate) fn wired(
+        (clock, dice, http): (Arc<Hands>, Arc<Dice>, Client),
+        database: Database,
+        sides: Sides,
+        secrets: &Secrets,
+        mut environment: Environment,
+    ) -> Self {
         let mut deciding = Environment::default();
         deciding.set("DATABASE_URL", database.app_url());
-        sides.describe_arbiter(&secrets, &mut deciding);
+        sides.describe_arbiter(secrets, &mut deciding);
         let arbiter = config::Arbiter::read(&deciding).expect("the arbiter's configuration reads");
-        change(&mut environment);
+        environment.set("DATABASE_URL", database.app_url());
         let config = Config::read(&environment, Rails::Simulated).expect("the configuration reads");
         let Sides { network: chain, deployed, rail, texts, .. } = sides;
         let db = Db::from_pool(database.app.clone());
-        let app = App::wire(config.clone(), db, clock.clone(), dice.clone()).expect("the gateway is wired");
-        worker::prepare(&app).await.expect("the books are open");
-        Self { database, clock, dice, chain, deployed, rail, texts, app: Arc::new(app), config, arbiter }
+        let app = App::wire_with(http.clone(), config.clone(), db, clock.clone(), dice.clone());
+        let app = Arc::new(app.expect("the gateway is wired"));
+        Self { database, clock, dice, chain, deployed, rail, texts, app, config, arbiter, http }
     }
 
     /// The same gateway, as if its process had been started anew, dying as `fuse` says.
     pub fn restarted(&self, fuse: Option<Arc<Fuse>>) -> Arc<App> {
         let db = Db::from_pool(self.database.app.clone());
-        let db = match fuse {
+        self.on(match fuse {
             Some(fuse) => db.with_fuse(fuse),
             None => db,
-        };
-        let app = App::wire(self.config.clone(), db, self.clock.clone(), self.dice.clone());
+        })
+    }
+
+    /// The same gateway in a new process that reaches the database so.
+    pub fn on(&self, db: Db) -> Arc<App> {
+        let (clock, dice) = (self.clock.clone(), self.dice.clone());
+        let app = App::wire_with(self.http.clone(), self.config.clone(), db, clock, dice);
         Arc::new(app.expect("the gateway is wired"))
     }
 
     /// The one who decides disputes, as a process of its own that dies as `fuse` says.
     pub async fn arbiter(&self, fuse: Option<Arc<Fuse>>) -> Arbiter {
         let db = Db::from_pool(self.database.app.clone());
-        self.deciding(db.clone()).prepare().await.expect("its channel is known");
-        self.deciding(fuse.map_or_else(|| db.clone(), |fuse| db.with_fuse(fuse)))
+        self.arbiter_on(db.clone()).prepare().await.expect("its channel is known");
+        self.arbiter_on(fuse.map_or_else(|| db.clone(), |fuse| db.with_fuse(fuse)))
     }
 
-    fn deciding(&self, db: Db) -> Arbiter {
-        let http = Client::new(Limits::default(), self.dice.clone()).expect("an http client");
-        let (config, clock, dice) = (self.arbiter.clone(), self.clock.clone(), self.dice.clone());
-        Arbiter::wire(config, (db, http), clock, dice).expect("the arbiter is wired")
+    /// The one who decides disputes, in a new process that reaches the database so.
+    pub fn arbiter_on(&self, db: Db) -> Arbiter {
+        let (means, clock, dice) = ((db, self.http.clone()), self.clock.clone(), self.dice.clone());
+        Arbiter::wire(self.arbiter.clone(), means, clock, dice).expect("the arbiter is wired")
     }
 
     /// Lets the arbiter, and then the worker, do all that is due.
@@ -172,6 +196,13 @@ impl World {
         self.settle().await;
     }
 
+    /// Clears everything away, for who makes a thousand worlds.
+    pub async fn leave(self) {
+        let Self { database, chain, .. } = self;
+        chain.shutdown().await.expect("nothing is to be saved");
+        database.remove().await;
+    }
+
     /// Lets days go by. The network shows ten thousand ledgers a page, half a day, and forgets after a week.
     pub async fn days(&self, days: i64) {
         for _ in 0..days {
@@ -183,8 +214,14 @@ impl World {
     }
 }
 
+/// A client that does not pause before it asks again: nothing here gets well by waiting.
+pub(crate) fn client(dice: &Arc<Dice>) -> Client {
+    let limits = Limits { pause: Duration::ZERO, ..Limits::default() };
+    Client::new(limits, dice.clone()).expect("an http client")
+}
+
 /// Everything listens where there is room; the rail is quick, rich, and mute until it is told where to call.
-fn setting() -> Setting {
+pub(crate) fn setting() -> Setting {
     Setting {
         stellar_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         folder: None,
