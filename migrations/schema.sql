@@ -218,15 +218,23 @@ create table flow.collection (
     deposit_id bytea not null,
     status text not null,
     booked_at timestamp with time zone not null,
+    door text not null default 'confirmation'::text,
+    trust text not null default 'trusted'::text,
+    asked integer not null default 0,
+    said text,
+    taken_back text,
     constraint collection_deposit_id_key UNIQUE (deposit_id),
     constraint collection_receipt UNIQUE (provider, shortcode, receipt),
     constraint collection_pkey PRIMARY KEY (id),
     constraint collection_escrow_fkey FOREIGN KEY (escrow) REFERENCES flow.escrow(reference),
     constraint collection_amount_positive CHECK ((amount > 0)),
+    constraint collection_door CHECK ((door = ANY (ARRAY['confirmation'::text, 'prompt'::text, 'pull'::text, 'statement'::text]))),
     constraint collection_split CHECK (((to_escrow >= 0) AND (to_escrow <= amount))),
-    constraint collection_status CHECK ((status = ANY (ARRAY['pending'::text, 'completed'::text, 'failed'::text, 'suspense'::text, 'reversed'::text])))
+    constraint collection_status CHECK ((status = ANY (ARRAY['pending'::text, 'completed'::text, 'failed'::text, 'suspense'::text, 'reversed'::text]))),
+    constraint collection_trust CHECK ((trust = ANY (ARRAY['trusted'::text, 'waiting'::text, 'disputed'::text])))
 );
 CREATE INDEX collection_escrow ON flow.collection USING btree (escrow);
+CREATE INDEX collection_odd ON flow.collection USING btree (booked_at) WHERE ((trust = 'disputed'::text) OR (taken_back IS NOT NULL));
 CREATE INDEX collection_suspense ON flow.collection USING btree (booked_at) WHERE (status = 'suspense'::text);
 grant insert, select, update on flow.collection to amana_app;
 grant select on flow.collection to amana_reader;
@@ -317,6 +325,41 @@ create table flow.payout_attempt (
 grant insert, select on flow.payout_attempt to amana_app;
 grant select on flow.payout_attempt to amana_reader;
 
+create table flow.prompt (
+    id uuid not null,
+    escrow text not null,
+    amount bigint not null,
+    phone privacy.sealed not null,
+    checkout text,
+    status text not null,
+    reason text,
+    receipt text,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    constraint prompt_checkout_key UNIQUE (checkout),
+    constraint prompt_pkey PRIMARY KEY (id),
+    constraint prompt_escrow_fkey FOREIGN KEY (escrow) REFERENCES flow.escrow(reference),
+    constraint prompt_amount_positive CHECK ((amount > 0)),
+    constraint prompt_status CHECK ((status = ANY (ARRAY['wished'::text, 'underway'::text, 'unknown'::text, 'paid'::text, 'not_paid'::text])))
+);
+CREATE INDEX prompt_escrow ON flow.prompt USING btree (escrow);
+grant insert, select, update on flow.prompt to amana_app;
+grant select on flow.prompt to amana_reader;
+
+create table flow.question (
+    id uuid not null,
+    kind text not null,
+    subject text not null,
+    asked_at timestamp with time zone not null,
+    ended_at timestamp with time zone,
+    answer text,
+    constraint question_pkey PRIMARY KEY (id),
+    constraint question_kind CHECK ((kind = 'status'::text))
+);
+CREATE INDEX question_subject ON flow.question USING btree (subject);
+grant insert, select, update on flow.question to amana_app;
+grant select on flow.question to amana_reader;
+
 create table flow.step (
     escrow text not null,
     no integer not null,
@@ -331,6 +374,16 @@ create table flow.step (
 );
 grant insert, select on flow.step to amana_app;
 grant select on flow.step to amana_reader;
+
+create table flow.token (
+    app text not null,
+    token privacy.sealed not null,
+    fetched_at timestamp with time zone not null,
+    expires_at timestamp with time zone not null,
+    constraint token_pkey PRIMARY KEY (app)
+);
+grant insert, select, update on flow.token to amana_app;
+grant select on flow.token to amana_reader;
 
 create table inbox.callback (
     id uuid not null,
@@ -839,6 +892,38 @@ CREATE UNIQUE INDEX break_once ON recon.break USING btree (book, kind, subject) 
 grant insert, select, update on recon.break to amana_app;
 grant select on recon.break to amana_reader;
 
+create table recon.listed (
+    id uuid not null,
+    source text not null,
+    callback uuid not null,
+    line bigint not null,
+    shortcode text not null,
+    account text not null,
+    receipt text not null,
+    kind text not null,
+    reason text not null,
+    paid_in bigint not null,
+    withdrawn bigint not null,
+    balance bigint,
+    at timestamp with time zone,
+    linked text,
+    person privacy.sealed,
+    seen_at timestamp with time zone not null,
+    verdict text,
+    judged_at timestamp with time zone,
+    due_at timestamp with time zone not null,
+    tries integer not null default 0,
+    constraint listed_once UNIQUE (source, shortcode, account, receipt, reason, paid_in, withdrawn),
+    constraint listed_pkey PRIMARY KEY (id),
+    constraint listed_amounts CHECK (((paid_in >= 0) AND (withdrawn >= 0))),
+    constraint listed_judged CHECK (((verdict IS NULL) = (judged_at IS NULL))),
+    constraint listed_source CHECK ((source = ANY (ARRAY['pull'::text, 'statement'::text])))
+);
+CREATE INDEX listed_receipt ON recon.listed USING btree (receipt);
+CREATE INDEX listed_unjudged ON recon.listed USING btree (due_at) WHERE (verdict IS NULL);
+grant insert, select, update on recon.listed to amana_app;
+grant select on recon.listed to amana_reader;
+
 create table recon.pass (
     book text not null,
     began_at timestamp with time zone not null,
@@ -849,6 +934,27 @@ create table recon.pass (
 );
 grant insert, select, update on recon.pass to amana_app;
 grant select on recon.pass to amana_reader;
+
+create table recon.statement (
+    callback uuid not null,
+    shortcode text not null,
+    account text not null,
+    rows integer not null,
+    new_rows integer not null,
+    taken_at timestamp with time zone not null,
+    constraint statement_pkey PRIMARY KEY (callback)
+);
+grant insert, select, update on recon.statement to amana_app;
+grant select on recon.statement to amana_reader;
+
+create table recon.sweep (
+    kind text not null,
+    shortcode text not null,
+    began_at timestamp with time zone not null,
+    constraint sweep_pkey PRIMARY KEY (kind, shortcode)
+);
+grant insert, select, update on recon.sweep to amana_app;
+grant select on recon.sweep to amana_reader;
 
 create table trade.application (
     job bigint not null,

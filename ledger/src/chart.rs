@@ -193,6 +193,8 @@ pub enum Kind {
     Escrow,
     /// `employee:<party>`: earned and not paid out.
     Employee,
+    /// `receivable:<party>`: credited to somebody and taken back by the rail.
+    Receivable,
     /// `equity:capital`: the platform's own money put in.
     Capital,
     /// `income:fee`: fees earned.
@@ -203,7 +205,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind; the rows of `ledger.kind`.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::FloatMpesa,
         Kind::FloatRail,
         Kind::ClearingFloat,
@@ -215,6 +217,7 @@ impl Kind {
         Kind::Employer,
         Kind::Escrow,
         Kind::Employee,
+        Kind::Receivable,
         Kind::Capital,
         Kind::FeeIncome,
         Kind::Tariff,
@@ -235,6 +238,7 @@ impl Kind {
             Kind::Employer => "employer",
             Kind::Escrow => "escrow",
             Kind::Employee => "employee",
+            Kind::Receivable => "receivable",
             Kind::Capital => "equity:capital",
             Kind::FeeIncome => "income:fee",
             Kind::Tariff => "expense:tariff",
@@ -249,7 +253,8 @@ impl Kind {
             | Kind::FloatRail
             | Kind::ClearingFloat
             | Kind::ClearingMint
-            | Kind::OnchainSupply => Class::Asset,
+            | Kind::OnchainSupply
+            | Kind::Receivable => Class::Asset,
             Kind::ClearingBurn
             | Kind::OnchainIssued
             | Kind::SuspenseMpesa
@@ -306,6 +311,8 @@ pub enum Account {
     Escrow(EscrowRef),
     /// Earned and not paid out (liability).
     Employee(PartyId),
+    /// Credited to somebody and taken back by the rail (asset).
+    Receivable(PartyId),
     /// The platform's own money put in (equity).
     Capital,
     /// Fees earned (income).
@@ -330,6 +337,7 @@ impl Account {
             Account::Employer(_) => Kind::Employer,
             Account::Escrow(_) => Kind::Escrow,
             Account::Employee(_) => Kind::Employee,
+            Account::Receivable(_) => Kind::Receivable,
             Account::Capital => Kind::Capital,
             Account::FeeIncome => Kind::FeeIncome,
             Account::Tariff => Kind::Tariff,
@@ -351,7 +359,7 @@ impl Account {
         let name = match self {
             Account::FloatMpesa(shortcode) | Account::SuspenseMpesa(shortcode) => shortcode.as_str(),
             Account::FloatRail(rail) => rail.as_str(),
-            Account::Employer(party) | Account::Employee(party) => {
+            Account::Employer(party) | Account::Employee(party) | Account::Receivable(party) => {
                 party.0.hyphenated().encode_lower(&mut buffer)
             }
             Account::Escrow(reference) => reference.as_str(),
@@ -387,6 +395,7 @@ impl Account {
                 ("employer", party) => Account::Employer(party.parse()?),
                 ("escrow", reference) => Account::Escrow(EscrowRef::parse(reference)?),
                 ("employee", party) => Account::Employee(party.parse()?),
+                ("receivable", party) => Account::Receivable(party.parse()?),
                 _ => return Err(BAD),
             },
         };
@@ -443,6 +452,7 @@ mod tests {
             Account::Employer(party),
             Account::Escrow(EscrowRef::parse("ESCROW_000000000").unwrap()),
             Account::Employee(party),
+            Account::Receivable(party),
             Account::Capital,
             Account::FeeIncome,
             Account::Tariff,
@@ -450,19 +460,13 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_read_back() {
-        for account in one_of_each() {
-            assert_eq!(Account::parse(&account.path()), Ok(account));
-        }
-    }
-
-    #[test]
-    fn every_kind_has_an_account_and_begins_its_path() {
+    fn every_kind_has_an_account_whose_path_it_begins_and_is_read_back() {
         let kinds: Vec<Kind> = one_of_each().iter().map(Account::kind).collect();
         assert_eq!(kinds, Kind::ALL);
         for account in one_of_each() {
             let (path, kind) = (account.path(), account.kind().word());
             assert!(path == kind || path.starts_with(&format!("{kind}:")), "{path}");
+            assert_eq!(Account::parse(&path), Ok(account));
         }
     }
 

@@ -1,7 +1,8 @@
 //! Every way money may move: one small pure function a business event. A new way is a new function here.
 //!
 //! Invariant: each rule keeps both identities of a book that has escrows on chain (tested below):
-//! Σ float + clearing:float − (capital + fee − tariff) − suspense − employer = onchain:issued, and
+//! Σ float + clearing:float + receivable − (capital + fee − tariff) − suspense − employer = onchain:issued
+//! and
 //! onchain:issued − clearing:mint + clearing:burn = onchain:supply.
 //! Absent: providers and payloads. A rule knows ids and money.
 
@@ -154,6 +155,22 @@ pub fn suspense_booked(
         postings.push(posting(suspense(), Account::Employer(employer), amount));
     }
     intent.transfer(Event::SuspenseBooked, postings)
+}
+
+/// The rail took a payment back from the paybill. What still lies in suspense just leaves; what was credited
+/// already is owed to us by the party it was credited to.
+pub fn collection_reversed(
+    intent: Intent,
+    shortcode: &Shortcode,
+    credited: Option<PartyId>,
+    amount: Money,
+) -> Transfer {
+    let from = match credited {
+        Some(party) => Account::Receivable(party),
+        None => Account::SuspenseMpesa(shortcode.clone()),
+    };
+    let float = Account::FloatMpesa(shortcode.clone());
+    intent.transfer(Event::CollectionReversed, vec![posting(from, float, amount)])
 }
 
 /// An employer funds an escrow from money of theirs that we hold already.
@@ -344,6 +361,7 @@ mod tests {
             float_move_in(intent(), float, kes(100)),
             collection_booked(intent(), &till, to_escrow, excess),
             collection_suspended(intent(), &till, kes(100)),
+            collection_reversed(intent(), &till, Some(party), kes(100)),
             suspense_booked(intent(), &till, matched, rest),
             employer_funded(intent(), party, escrow(), kes(100)),
             mint_final(intent(), kes(100)),
@@ -382,7 +400,7 @@ mod tests {
     fn every_rule_keeps_the_proof() {
         for transfer in one_of_each() {
             let moved = |kinds: &[Kind]| moved(&transfer, kinds);
-            let floats = moved(&[Kind::FloatMpesa, Kind::FloatRail, Kind::ClearingFloat]);
+            let floats = moved(&[Kind::FloatMpesa, Kind::FloatRail, Kind::ClearingFloat, Kind::Receivable]);
             let own = moved(&[Kind::Capital, Kind::FeeIncome]) - moved(&[Kind::Tariff]);
             let not_minted = moved(&[Kind::SuspenseMpesa, Kind::Employer]);
             let issued = moved(&[Kind::OnchainIssued]);

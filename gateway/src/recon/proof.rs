@@ -1,7 +1,7 @@
 //! The proof that float, ledger and chain agree to the cent, every term printed.
 //!
 //! ```text
-//!   float − the platform's own cash − suspense − money of employers not minted      = owed in tokens
+//!   float + owed to us − the platform's own cash − suspense − employers' money not minted = owed in tokens
 //!   owed in tokens − mints submitted and not final + burns submitted and not final  = tokens, by the books
 //!   tokens minted − tokens burned, by the token's own events                        = tokens, by the chain
 //! ```
@@ -54,6 +54,7 @@ pub struct Proof {
 struct Sums {
     float: i64,
     on_the_way: i64,
+    receivable: i64,
     own_cash: i64,
     suspense: i64,
     employers: i64,
@@ -71,6 +72,7 @@ impl Sums {
             match &line.account {
                 Account::FloatMpesa(_) | Account::FloatRail(_) => sums.float += balance,
                 Account::ClearingFloat => sums.on_the_way += balance,
+                Account::Receivable(_) => sums.receivable += balance,
                 Account::Capital | Account::FeeIncome => sums.own_cash += balance,
                 Account::Tariff => sums.own_cash -= balance,
                 Account::SuspenseMpesa(_) => sums.suspense += balance,
@@ -87,7 +89,7 @@ impl Sums {
     }
 
     fn owed(&self) -> i64 {
-        self.float + self.on_the_way - self.own_cash - self.suspense - self.employers
+        self.float + self.on_the_way + self.receivable - self.own_cash - self.suspense - self.employers
     }
 }
 
@@ -131,6 +133,7 @@ fn build(book: &str, asset: Asset, sums: &Sums, supply: Supply) -> Proof {
     let lines = vec![
         line('+', "float on the rails", sums.float),
         line('+', "float between rails", sums.on_the_way),
+        line('+', "taken back by rails, owed to us", sums.receivable),
         line('-', "the platform's own cash", sums.own_cash),
         line('-', "suspense", sums.suspense),
         line('-', "employers' money not minted", sums.employers),

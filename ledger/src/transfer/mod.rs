@@ -63,11 +63,12 @@ pub enum Event {
     Resolved,
     RefundHold,
     RefundPaid,
+    CollectionReversed,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Event; 20] = [
+    pub const ALL: [Event; 21] = [
         Event::CapitalIn,
         Event::FloatMoveOut,
         Event::FloatMoveIn,
@@ -88,6 +89,7 @@ impl Event {
         Event::Resolved,
         Event::RefundHold,
         Event::RefundPaid,
+        Event::CollectionReversed,
     ];
 
     /// The number in rows: its place in [`Self::ALL`], from 1.
@@ -126,6 +128,7 @@ impl Event {
             Event::Resolved => "resolved",
             Event::RefundHold => "refund_hold",
             Event::RefundPaid => "refund_paid",
+            Event::CollectionReversed => "collection_reversed",
         }
     }
 }
