@@ -7,6 +7,7 @@ use std::sync::Arc;
 use amana_adapters::africastalking::{self, Sms};
 use amana_adapters::http::{Client, Limits};
 use amana_adapters::intersend::{self, Intersend};
+use amana_adapters::mpesa::daraja::{self, Daraja};
 use amana_adapters::stellar::{Keypair, Network, Signers, Stellar};
 use amana_ledger::id::{Clock, Rng};
 use amana_ledger::seal::note::Signer;
@@ -32,6 +33,8 @@ pub struct App {
     pub config: Config,
     /// The payout rail.
     pub payouts: Intersend,
+    /// Daraja, where it is configured.
+    pub daraja: Option<Daraja>,
     /// The text messages.
     pub sms: Sms,
     /// The chain.
@@ -104,11 +107,25 @@ impl App {
             key: config.africastalking.api_key.clone(),
             sender: config.africastalking.sender.clone(),
         };
+        let daraja = config.daraja.as_ref().map(|own| {
+            let initiator =
+                daraja::Initiator { name: own.initiator.clone(), credential: own.credential.clone() };
+            let config = daraja::Config {
+                url: own.url.clone(),
+                key: own.key.clone(),
+                secret: own.secret.clone(),
+                shortcode: config.mpesa.shortcode.as_str().to_owned(),
+                passkey: own.passkey.clone(),
+                initiator: Some(initiator),
+            };
+            Daraja::new(config, http.clone())
+        });
         let signer = config.checkpoints.secret.map(|secret| Signer::new(&config.book, &secret.0));
         let signer = signer.transpose().map_err(|error| bad("AMANA_CHECKPOINT_SECRET", &error))?;
         Ok(Self {
             signer,
             privacy: Keyring::new(config.master_key.0, clock.clone(), rng.clone()),
+            daraja,
             payouts: Intersend::new(intersend, http.clone()),
             sms: Sms::new(texts, http),
             channels: config.stellar.channels.clone(),

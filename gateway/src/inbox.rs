@@ -17,6 +17,14 @@ use crate::privacy::Sealed;
 
 /// Confirmations of customers' payments to our paybill.
 pub const C2B: &str = "mpesa:c2b";
+/// Ends of prompts of ours.
+pub const PROMPT: &str = "mpesa:prompt";
+/// Answers to questions of ours.
+pub const ANSWER: &str = "mpesa:answer";
+/// Lists we pulled.
+pub const PULL: &str = "mpesa:pull";
+/// Statements of the portal's.
+pub const STATEMENT: &str = "mpesa:statement";
 /// News about payouts.
 pub const PAYOUT: &str = "intersend:payout";
 
@@ -72,6 +80,19 @@ impl Unjudged {
         app.privacy.open(tx, &self.body).await
     }
 
+    /// Seals something else that stands in the raw bytes under their key.
+    ///
+    /// # Errors
+    /// The key is destroyed, or the database's.
+    pub async fn seal_like(
+        &self,
+        tx: &mut Tx,
+        app: &App,
+        plain: &[u8],
+    ) -> std::result::Result<Sealed, Fault> {
+        app.privacy.seal_like(tx, &self.body, plain).await
+    }
+
     /// Ties the key of the raw bytes to the person they are about, so that both are destroyed together.
     ///
     /// # Errors
@@ -94,6 +115,30 @@ pub async fn next_unjudged(tx: &mut Tx, app: &App) -> std::result::Result<Option
     )
     .fetch_optional(&mut **tx)
     .await?)
+}
+
+/// A callback by its id, if nobody has judged it; waits for whoever is judging it.
+///
+/// # Errors
+/// The database's.
+pub async fn unjudged(tx: &mut Tx, id: Uuid) -> std::result::Result<Option<Unjudged>, Fault> {
+    Ok(sqlx::query_as!(
+        Unjudged,
+        r#"select id, source, heard_at, headers, body as "body: Sealed" from inbox.callback
+           where id = $1 and verdict is null for update"#,
+        id
+    )
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// Why a callback was judged as it was.
+///
+/// # Errors
+/// The database's.
+pub async fn reason(tx: &mut Tx, id: Uuid) -> std::result::Result<Option<String>, Fault> {
+    let found = sqlx::query_scalar!("select reason from inbox.callback where id = $1", id);
+    Ok(found.fetch_optional(&mut **tx).await?.flatten())
 }
 
 /// What a callback turned out to be: the verdict in one word, the reason, and what it is about.
@@ -170,7 +215,8 @@ pub async fn odd(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> std::result::
         Odd,
         r#"select id, source, heard_at, coalesce(verdict, 'stuck') as "verdict!", reason, subject
          from inbox.callback
-           where (verdict in ('unreadable', 'contradiction', 'wrong_shortcode', 'unknown_payout')
+           where (verdict in ('unreadable', 'contradiction', 'wrong_shortcode', 'unknown_payout',
+                  'unknown_question')
                   or (verdict is null and tries >= 3))
              and heard_at < $1
            order by heard_at desc limit $2"#,

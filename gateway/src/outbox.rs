@@ -86,7 +86,7 @@ pub async fn sms_to_party(
 pub struct Message {
     /// Ours; also what a text message carries as its own reference.
     pub id: Uuid,
-    /// What kind: `sms`, `payout_send`, `payout_ask`, `payout_start`.
+    /// What kind: `sms`, `payout_send`, `payout_ask`, `payout_start`, `status_ask`, `prompt_send`.
     pub kind: String,
     /// About what.
     pub subject: String,

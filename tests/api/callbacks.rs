@@ -163,3 +163,106 @@ async fn the_path_token_is_asked_for() {
     assert_eq!(api.post(path, "", body).await.text, ACK);
     assert_eq!(api.world.verdicts().await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_prompt_is_for_the_employer_where_prompts_are_made() {
+    let api = Api::open().await;
+    let (employer, _) = api.register("employer", "0712345001").await;
+    let (stranger, _) = api.register("employer", "0712345009").await;
+    let (job, _) = api.job(&employer, "50000.00").await;
+    let path = format!("/api/jobs/{job}/prompt/");
+    api.post(&path, &stranger, json!({})).await.problem(404, "not_found");
+    // Daraja is not configured in this world.
+    api.post(&path, &employer, json!({})).await.problem(409, "wrong_state");
+}
+
+/// A number that follows from the one before; bodies that repeat.
+fn next(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed >> 33
+}
+
+#[tokio::test]
+async fn whatever_a_rail_sends_is_answered_and_kept_byte_for_byte() {
+    let api = Api::open().await;
+    let seed = &mut 20_261_120;
+    let id = "0123456789abcdef0123456789abcdef";
+    let paths = [
+        "/api/callbacks/mpesa/deposit/".to_owned(),
+        "/api/callbacks/c2b/anything/confirm".to_owned(),
+        format!("/api/callbacks/rail/anything/{id}/done"),
+        format!("/api/callbacks/rail/anything/{id}/late"),
+        format!("/api/callbacks/rail/anything/{id}/prompt"),
+        "/api/callbacks/rail/anything/no-id/done".to_owned(),
+    ];
+    let mut sent: Vec<Vec<u8>> = Vec::new();
+    for n in 0..60usize {
+        let length = if n % 20 == 0 { 1 << 20 } else { next(seed) as usize % 3_000 };
+        let mut body: Vec<u8> = (0..length).map(|_| next(seed) as u8).collect();
+        if n % 3 == 0 {
+            let whole = confirmation(&format!("UKK72XQ{n:03}"), "ESCROW_NOSUCH99", json!("1.00")).to_string();
+            body = whole.encode_utf16().flat_map(u16::to_le_bytes).chain(body).collect();
+        }
+        let media = ["application/json", "text/xml", "application/json; charset=utf-16", ""][n % 4];
+        // Callbacks of one instant have no order.
+        api.world.clock.advance(chrono::TimeDelta::milliseconds(1));
+        let reply = api.send(("POST", &paths[n % paths.len()]), &[("content-type", media)], &body).await;
+        assert_eq!((reply.status, reply.text.as_str()), (200, ACK));
+        sent.push(body);
+    }
+    api.world.settle().await;
+    let verdicts = api.world.verdicts().await;
+    assert_eq!(verdicts.len(), sent.len());
+    assert!(!verdicts.iter().any(|verdict| verdict == "unjudged"), "{verdicts:?}");
+    // What is kept is what was sent.
+    let kept: Vec<uuid::Uuid> = sqlx::query_scalar("select id from inbox.callback order by id")
+        .fetch_all(&api.world.database.owner)
+        .await
+        .unwrap();
+    sqlx::query("update inbox.callback set verdict = null, judged_at = null")
+        .execute(&api.world.database.owner)
+        .await
+        .unwrap();
+    let mut tx = api.world.app.db.begin().await.unwrap();
+    for (id, body) in kept.into_iter().zip(&sent) {
+        let callback = amana_gateway::inbox::unjudged(&mut tx, id).await.unwrap().unwrap();
+        assert!(callback.raw(&mut tx, &api.world.app).await.unwrap() == *body, "{} bytes", body.len());
+    }
+    drop(tx);
+    api.world.sound().await;
+}
+
+#[tokio::test]
+async fn finance_brings_statements_and_others_do_not() {
+    let api = Api::open().await;
+    let finance = api.staff(Role::Finance, "0712345003").await;
+    let operator = api.staff(Role::Operator, "0712345002").await;
+    let raw = include_bytes!("../fixtures/daraja/org_statement_paybill.csv");
+    let upload = async |token: &str, raw: &[u8]| {
+        let bearer = format!("Bearer {token}");
+        api.send(("POST", "/v1/statements"), &[("authorization", &bearer), ("content-type", "text/csv")], raw)
+            .await
+    };
+    upload(&operator, raw).await.problem(403, "forbidden");
+    let taken = upload(&finance, raw).await.ok(201);
+    assert_eq!(
+        (taken["rows"].as_i64(), taken["new_rows"].as_i64()),
+        (Some(6), Some(5)),
+        "one did not complete"
+    );
+    api.world.settle().await;
+    // 5,750.50 came, 1,500.00 of it was taken back before anybody knew whose it was.
+    assert_eq!(api.world.balance("suspense:mpesa:600111").await, "4250.50");
+    assert_eq!(api.world.balance("float:mpesa:600111").await, "4250.50");
+    let workbook = include_bytes!("../fixtures/daraja/org_statement_paybill.xlsx");
+    assert_eq!(upload(&finance, workbook).await.ok(201)["new_rows"], 0, "the same rows in another dress");
+    let spoilt = String::from_utf8_lossy(raw).replace("45,960.50", "45,960.51");
+    let problem = upload(&finance, spoilt.as_bytes()).await.problem(422, "bad_field");
+    assert!(problem.to_string().contains("line 8"), "{problem}");
+    let other = String::from_utf8_lossy(raw).replace("Short Code,600111", "Short Code,999999");
+    upload(&finance, other.as_bytes()).await.problem(422, "bad_field");
+    let failures = api.get("/v1/failures?limit=100", &operator).await.ok(200);
+    let reversed = failures["data"].as_array().unwrap().iter().find(|row| row["what"] == "taken_back");
+    assert_eq!(reversed.unwrap()["subject"], "UKK71XQ5AB");
+    api.world.sound().await;
+}

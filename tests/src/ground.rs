@@ -12,7 +12,7 @@ use amana_adapters::stellar::deploy::{Deployed, Purse, Site};
 use amana_adapters::stellar::{Keypair, Network, Signers, Stellar};
 use amana_adapters::{africastalking, intersend};
 use amana_gateway::config::Environment;
-use amana_gateway::embedded::{Means, Secrets, Sides};
+use amana_gateway::embedded::{Means, Secrets, Sides, desk};
 use amana_gateway::people::{PayoutMode, Role};
 use amana_gateway::worker;
 use amana_ledger::id::{Clock, PartyId};
@@ -162,7 +162,10 @@ impl Ground {
         };
         let texts = africastalking::sim::Sim::start(texts, http.clone(), clock.clone()).await;
         let (deployed, anchor) = (self.deployed.clone(), self.anchor.clone());
-        let sides = Sides { network, deployed, anchor, rail, texts: texts.expect("it starts") };
+        let means = Means { clock: clock.clone(), rng: dice.clone(), http: http.clone() };
+        let daraja = desk(&secrets, &means, std::time::Duration::ZERO).await.expect("it starts");
+        let texts = texts.expect("it starts");
+        let sides = Sides { network, deployed, anchor, rail, texts, daraja, api_url: None };
         let mut environment = self.environment.clone();
         sides.describe(&secrets, &mut environment);
         // One connection: whoever comes next waits until what was dropped before is rolled back.

@@ -11,11 +11,13 @@ use std::time::Duration;
 use amana_adapters::africastalking::sim as texts;
 use amana_adapters::http::{Client, Limits};
 use amana_adapters::intersend::sim as rail;
+use amana_adapters::mpesa::sim as desk;
 use amana_adapters::stellar::deploy::Deployed;
 use amana_gateway::app::App;
 use amana_gateway::config::{self, Config, Environment, Rails};
 use amana_gateway::db::{Db, Fuse};
 use amana_gateway::embedded::{Means, Secrets, Setting, Sides};
+use amana_gateway::http;
 use amana_gateway::worker;
 use amana_gateway::worker::arbiter::Arbiter;
 use amana_ledger::id::{Clock, Rng};
@@ -23,6 +25,8 @@ use amana_ledger::money::{Asset, Money};
 use amana_localnet::Localnet;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
+
+use tokio::net::TcpListener;
 
 use crate::pg::Database;
 
@@ -89,8 +93,12 @@ pub struct World {
     pub rail: rail::Sim,
     /// The vendor of text messages.
     pub texts: texts::Sim,
+    /// Daraja.
+    pub daraja: desk::Sim,
     /// The gateway.
     pub app: Arc<App>,
+    /// Where its doors stand open, if they do.
+    pub url: Option<String>,
     config: Config,
     arbiter: config::Arbiter,
     pub(crate) http: Client,
@@ -104,15 +112,26 @@ impl World {
 
     /// The same world each time.
     pub async fn seeded(seed: u64) -> Self {
-        Self::built(seed, |_| ()).await
+        Self::built(seed, None, |_| ()).await
     }
 
     /// A world whose gateway is configured otherwise.
     pub async fn with(change: impl FnOnce(&mut Environment)) -> Self {
-        Self::built(SEED.fetch_add(1, Ordering::Relaxed), change).await
+        Self::built(SEED.fetch_add(1, Ordering::Relaxed), None, change).await
     }
 
-    async fn built(seed: u64, change: impl FnOnce(&mut Environment)) -> Self {
+    /// A world that asks Daraja, and whose doors stand open for the answers.
+    pub async fn asking(change: impl FnOnce(&mut Environment)) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let world = Self::built(SEED.fetch_add(1, Ordering::Relaxed), Some(&url), change).await;
+        let router = http::router(world.app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        // It ends with the runtime, which is the test's own.
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url: Some(url), ..world }
+    }
+
+    async fn built(seed: u64, public_url: Option<&str>, change: impl FnOnce(&mut Environment)) -> Self {
         let (clock, dice) = (Hands::new(), Dice::new(seed));
         let http = client(&dice);
         let secrets = Secrets::fresh(dice.as_ref()).expect("secrets kept nowhere");
@@ -122,6 +141,9 @@ impl World {
         let sides = sides.expect("the other sides start");
         let mut environment = Environment::default();
         sides.describe(&secrets, &mut environment);
+        if let Some(url) = public_url {
+            sides.describe_daraja(&secrets, url, &mut environment);
+        }
         change(&mut environment);
         let world = Self::wired((clock, dice, means.http), database, sides, &secrets, environment);
         worker::prepare(&world.app).await.expect("the books are open");
@@ -142,11 +164,11 @@ impl World {
         let arbiter = config::Arbiter::read(&deciding).expect("the arbiter's configuration reads");
         environment.set("DATABASE_URL", database.app_url());
         let config = Config::read(&environment, Rails::Simulated).expect("the configuration reads");
-        let Sides { network: chain, deployed, rail, texts, .. } = sides;
+        let Sides { network: chain, deployed, rail, texts, daraja, .. } = sides;
         let db = Db::from_pool(database.app.clone());
         let app = App::wire_with(http.clone(), config.clone(), db, clock.clone(), dice.clone());
-        let app = Arc::new(app.expect("the gateway is wired"));
-        Self { database, clock, dice, chain, deployed, rail, texts, app, config, arbiter, http }
+        let (app, url) = (Arc::new(app.expect("the gateway is wired")), None);
+        Self { database, clock, dice, chain, deployed, rail, texts, daraja, app, url, config, arbiter, http }
     }
 
     /// The same gateway, as if its process had been started anew, dying as `fuse` says.

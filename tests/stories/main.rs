@@ -7,6 +7,7 @@ mod months;
 mod network;
 mod payouts;
 mod proofs;
+mod receipts;
 mod refunds;
 mod reports;
 mod strangers;

@@ -95,7 +95,8 @@ pub enum Payer {
 }
 
 impl Payer {
-    fn read(text: &str) -> Self {
+    /// Reads it in whichever form it is told.
+    pub fn read(text: &str) -> Self {
         if let Ok(phone) = Msisdn::parse(text) {
             return Payer::Clear(phone);
         }

@@ -1,5 +1,7 @@
 //! What Daraja sends, read; and what the simulated customer sends, heard by a door over real HTTP.
 
+mod fuzz;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

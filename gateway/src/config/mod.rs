@@ -14,6 +14,7 @@ use amana_adapters::stellar::Keypair;
 use amana_ledger::chart::{BookId, Shortcode};
 
 mod arbiter;
+mod daraja;
 mod site;
 mod value;
 mod variables;
@@ -21,6 +22,7 @@ mod variables;
 pub use amana_adapters::port::Secret;
 
 pub use arbiter::Arbiter;
+pub use daraja::Daraja;
 pub use site::{Site, rpc_url, site};
 pub use value::{AllowList, MasterKey, Verify};
 pub use variables::{Environment, Unset, VARIABLES, Variable, markdown, plain_text, variable};
@@ -57,6 +59,8 @@ pub struct Config {
     pub auth: Auth,
     /// Money in.
     pub mpesa: Mpesa,
+    /// Daraja, where it is asked and not only heard.
+    pub daraja: Option<Daraja>,
     /// The chain.
     pub stellar: Stellar,
     /// Money out.
@@ -328,7 +332,8 @@ impl<'a> Reader<'a> {
         let checkpoints = self.checkpoints();
         let escrow_fee_bps = self.get("AMANA_ESCROW_FEE_BPS", fee_bps);
         let auth = self.auth();
-        let mpesa = self.mpesa(book.as_ref(), rails);
+        let daraja = self.daraja();
+        let mpesa = self.mpesa(book.as_ref(), rails, !matches!(daraja, Some(None)));
         let stellar = self.stellar();
         let intersend = self.intersend();
         let africastalking = self.africastalking(rails);
@@ -343,6 +348,7 @@ impl<'a> Reader<'a> {
             escrow_fee_bps: escrow_fee_bps?,
             auth: auth?,
             mpesa: mpesa?,
+            daraja: daraja?,
             stellar: stellar?,
             intersend: intersend?,
             africastalking: africastalking?,
@@ -362,7 +368,7 @@ impl<'a> Reader<'a> {
         Some(Auth { access_s: access_s?, refresh_s: refresh_s? })
     }
 
-    fn mpesa(&mut self, book: Option<&BookId>, rails: Rails) -> Option<Mpesa> {
+    fn mpesa(&mut self, book: Option<&BookId>, rails: Rails, asks: bool) -> Option<Mpesa> {
         let shortcode = self.get("AMANA_MPESA_SHORTCODE", parsed);
         let allow = self.optional("AMANA_MPESA_ALLOW", AllowList::parse);
         let path_token = self.optional("AMANA_MPESA_PATH_TOKEN", value::token);
@@ -372,7 +378,7 @@ impl<'a> Reader<'a> {
         }
         let trusted_hops = self.get("AMANA_TRUSTED_HOPS", parsed);
         let asset = book?.asset();
-        let verify = self.get("AMANA_MPESA_VERIFY", |text| Verify::parse(asset, text));
+        let verify = self.verify(asset, rails, asks);
         Some(Mpesa {
             shortcode: shortcode?,
             allow: allow?,

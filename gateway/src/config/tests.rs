@@ -25,6 +25,7 @@ fn whole() -> Environment {
         ("AMANA_AFRICASTALKING_API_KEY", "hush"),
         ("AMANA_USSD_TOKEN", "hush-hush-hush-hush"),
         ("AMANA_MPESA_PATH_TOKEN", "hush-hush-hush-hush"),
+        ("AMANA_MPESA_VERIFY", "off"),
     ]
     .into_iter()
     .collect()
@@ -149,4 +150,32 @@ fn every_line_of_the_table_fits_the_readme() {
         assert!(!variable.meaning.ends_with('.'), "{}", variable.name);
     }
     assert_eq!(markdown().lines().count(), VARIABLES.len() + 2);
+}
+
+#[test]
+fn against_a_real_rail_every_confirmation_is_asked_about() {
+    let mut environment = whole();
+    environment.set("AMANA_MPESA_VERIFY", "");
+    let found = problems(&environment, Rails::Real);
+    assert!(found.len() == 1 && found[0].starts_with("AMANA_MPESA_VERIFY: "), "{found:?}");
+    assert_eq!(Config::read(&environment, Rails::Simulated).unwrap().mpesa.verify, Verify::Off);
+    environment.set("AMANA_DARAJA_URL", "https://daraja.example/");
+    assert_eq!(problems(&environment, Rails::Real).len(), 6, "all of it or nothing");
+    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/daraja/initiator.cer");
+    for (name, value) in [
+        ("AMANA_DARAJA_KEY", "hush"),
+        ("AMANA_DARAJA_SECRET", "hush"),
+        ("AMANA_DARAJA_INITIATOR", "gwapi01"),
+        ("AMANA_DARAJA_INITIATOR_PASSWORD", "hush"),
+        ("AMANA_DARAJA_CERTIFICATE", certificate),
+        ("AMANA_PUBLIC_URL", "https://pay.example/"),
+    ] {
+        environment.set(name, value);
+    }
+    let config = Config::read(&environment, Rails::Real).unwrap();
+    assert_eq!(config.mpesa.verify, Verify::Every);
+    assert_eq!(config.daraja.as_ref().unwrap().public_url, "https://pay.example");
+    assert!(!format!("{config:?}").contains("hush"));
+    environment.set("AMANA_DARAJA_CERTIFICATE", "-----BEGIN CERTIFICATE-----");
+    assert!(problems(&environment, Rails::Real)[0].starts_with("AMANA_DARAJA_CERTIFICATE: "));
 }

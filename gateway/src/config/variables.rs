@@ -114,9 +114,29 @@ pub static VARIABLES: &[Variable] = &[
     ),
     plain(
         "AMANA_MPESA_VERIFY",
-        Default("off"),
-        "confirmations whose money waits in suspense until somebody has checked them: off, above:<amount>, \
-         every",
+        Absent,
+        "confirmations whose money waits in suspense until the rail has confirmed them: off, \
+         above:<amount>, every; by default every, embedded off",
+    ),
+    plain(
+        "AMANA_PUBLIC_URL",
+        Absent,
+        "where rails reach our API from outside; Daraja posts its answers there",
+    ),
+    plain(
+        "AMANA_DARAJA_URL",
+        Absent,
+        "Daraja, to be asked where a payment stands; without it, it is only heard",
+    ),
+    secret("AMANA_DARAJA_KEY", Absent, "the app at Daraja"),
+    secret("AMANA_DARAJA_SECRET", Absent, "the app's secret"),
+    secret("AMANA_DARAJA_PASSKEY", Absent, "for prompts on customers' phones; without it none are made"),
+    plain("AMANA_DARAJA_INITIATOR", Absent, "who asks in the paybill's name"),
+    secret("AMANA_DARAJA_INITIATOR_PASSWORD", Absent, "its password, valid for 90 days"),
+    plain(
+        "AMANA_DARAJA_CERTIFICATE",
+        Absent,
+        "the certificate the password goes under, as PEM or the file it is in",
     ),
     plain("STELLAR_RPC_URL", Required, "Stellar RPC (JSON-RPC)"),
     plain(

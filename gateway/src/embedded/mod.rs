@@ -19,7 +19,7 @@ mod secrets;
 mod sides;
 
 pub use secrets::Secrets;
-pub use sides::{ANCHOR_WASM, Means, Setting, Sides, WASM, news_url};
+pub use sides::{ANCHOR_WASM, Means, Setting, Sides, WASM, desk, news_url};
 
 use cluster::{Cluster, ClusterError};
 use people::{LOG_INS, LogIn};

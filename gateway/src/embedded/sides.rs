@@ -12,7 +12,7 @@ use std::time::Duration;
 use amana_adapters::http::Client;
 use amana_adapters::stellar::deploy::{Deployed, Plan, Purse, Roles, Site, deploy, fund_channels};
 use amana_adapters::stellar::{Keypair, anchor};
-use amana_adapters::{africastalking, intersend};
+use amana_adapters::{africastalking, intersend, mpesa};
 use amana_ledger::id::{Clock, Rng};
 use amana_ledger::money::{Asset, Money};
 use amana_localnet::{Localnet, Options, STANDALONE_PASSPHRASE};
@@ -28,6 +28,10 @@ pub const ANCHOR_WASM: &[u8] = include_bytes!("../../../contracts/anchor/anchor.
 
 /// The account name at the text vendor's simulator.
 const USERNAME: &str = "sandbox";
+
+/// The paybill at Daraja's simulator, and who may instruct in its name.
+const SHORTCODE: &str = "600111";
+const INITIATOR: &str = "gwapi01";
 
 /// What the rail charges for a payout, KES minor units.
 const RAIL_FEE: i64 = 1_500;
@@ -70,6 +74,10 @@ pub struct Sides {
     pub rail: intersend::sim::Sim,
     /// The text vendor.
     pub texts: africastalking::sim::Sim,
+    /// Daraja.
+    pub daraja: mpesa::sim::Sim,
+    /// Where our API is reached from outside, if Daraja is to be asked.
+    pub api_url: Option<String>,
 }
 
 impl Sides {
@@ -109,7 +117,8 @@ impl Sides {
             pace: setting.pace,
         };
         let texts = africastalking::sim::Sim::start(texts, means.http.clone(), means.clock.clone()).await?;
-        Ok(Self { network, deployed, anchor, rail, texts })
+        let daraja = desk(secrets, means, setting.pace).await?;
+        Ok(Self { network, deployed, anchor, rail, texts, daraja, api_url: setting.api_url.clone() })
     }
 
     /// Tells our side where the others are, in the words of its environment.
@@ -138,6 +147,26 @@ impl Sides {
         for (name, value) in words {
             environment.set(name, value);
         }
+        if let Some(url) = &self.api_url {
+            self.describe_daraja(secrets, url, environment);
+        }
+    }
+
+    /// Tells our side where Daraja is, and Daraja's answers where we are.
+    pub fn describe_daraja(&self, secrets: &Secrets, api_url: &str, environment: &mut Environment) {
+        let words = [
+            ("AMANA_DARAJA_URL", self.daraja.url()),
+            ("AMANA_DARAJA_KEY", secrets.rail_key.expose().to_owned()),
+            ("AMANA_DARAJA_SECRET", secrets.rail_secret.expose().to_owned()),
+            ("AMANA_DARAJA_PASSKEY", secrets.text_key.expose().to_owned()),
+            ("AMANA_DARAJA_INITIATOR", INITIATOR.to_owned()),
+            ("AMANA_DARAJA_INITIATOR_PASSWORD", secrets.rail_secret.expose().to_owned()),
+            ("AMANA_DARAJA_CERTIFICATE", self.daraja.certificate()),
+            ("AMANA_PUBLIC_URL", api_url.to_owned()),
+        ];
+        for (name, value) in words {
+            environment.set(name, value);
+        }
     }
 
     /// Tells the arbiter where the chain is, with its own keys and no others.
@@ -160,9 +189,27 @@ impl Sides {
     /// # Errors
     /// The state cannot be saved.
     pub async fn stop(self) -> Result<(), EmbeddedError> {
-        drop((self.rail, self.texts));
+        drop((self.rail, self.texts, self.daraja));
         Ok(self.network.shutdown().await?)
     }
+}
+
+/// Daraja's simulator.
+///
+/// # Errors
+/// The socket cannot be had.
+pub async fn desk(secrets: &Secrets, means: &Means, pace: Duration) -> std::io::Result<mpesa::sim::Sim> {
+    let options = mpesa::sim::Options {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        key: secrets.rail_key.clone(),
+        secret: secrets.rail_secret.clone(),
+        shortcode: SHORTCODE.to_owned(),
+        passkey: secrets.text_key.clone(),
+        initiator: (INITIATOR.to_owned(), secrets.rail_secret.clone()),
+        opening: 0,
+        pace,
+    };
+    mpesa::sim::Sim::start(options, means.http.clone(), means.clock.clone()).await
 }
 
 /// Where the rail's news comes in at an API.

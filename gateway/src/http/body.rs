@@ -14,8 +14,12 @@ use utoipa::PartialSchema;
 
 use super::problem::{FieldError, Problem};
 
-/// The largest body any path takes, bytes. The largest real one, a confirmation, is under 1 KiB.
+/// The largest body a path takes, bytes, unless it is one of those below.
 pub(super) const LIMIT: usize = 64 * 1024;
+/// The largest body taken from a rail: what it sends is kept however odd it is.
+pub(super) const RAIL_LIMIT: usize = 4 << 20;
+/// The largest statement: a busy paybill's month.
+pub(super) const STATEMENT_LIMIT: usize = 32 << 20;
 
 /// A JSON body.
 pub(super) struct Body<T>(pub(super) T);
@@ -71,6 +75,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Parts {
     async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Problem> {
         match Path::<(String, String)>::from_request_parts(parts, state).await {
             Ok(Path((first, second))) => Ok(Parts(first, second)),
+            Err(_) => Err(Problem::no_such_path()),
+        }
+    }
+}
+
+/// Three parts of a path.
+pub(super) struct Three(pub(super) String, pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Three {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<(String, String, String)>::from_request_parts(parts, state).await {
+            Ok(Path((first, second, third))) => Ok(Three(first, second, third)),
             Err(_) => Err(Problem::no_such_path()),
         }
     }

@@ -74,12 +74,14 @@ fn doors() -> Doors {
         .add(routes!(api::jobs::applicants))
         .add(routes!(api::jobs::complete))
         .add(routes!(api::jobs::payment_instructions))
+        .add(routes!(api::instructions::ask))
         .add(routes!(api::escrow::status))
         // Rails
-        .add(routes!(api::callbacks::deposit))
-        .add(routes!(api::callbacks::confirm))
-        .add(routes!(api::callbacks::validate))
-        .add(routes!(api::callbacks::payout))
+        .add_wide(routes!(api::callbacks::deposit), body::RAIL_LIMIT)
+        .add_wide(routes!(api::callbacks::confirm), body::RAIL_LIMIT)
+        .add_wide(routes!(api::callbacks::validate), body::RAIL_LIMIT)
+        .add_wide(routes!(api::callbacks::answer), body::RAIL_LIMIT)
+        .add_wide(routes!(api::callbacks::payout), body::RAIL_LIMIT)
         // Phones
         .add(routes!(ussd::turn))
         .add(routes!(ussd::register_callback))
@@ -104,6 +106,7 @@ fn doors() -> Doors {
         .add(routes!(v1::anchors::anchors))
         .add(routes!(v1::jobs::act))
         .tell(routes!(v1::jobs::resolve))
+        .add_wide(routes!(v1::statements::upload), body::STATEMENT_LIMIT)
         .add(routes!(v1::money::capital_in))
         .add(routes!(v1::money::float_move))
         .add(routes!(v1::money::retry))
@@ -142,6 +145,11 @@ type Route = (Vec<(String, RefOr<Schema>)>, Paths, MethodRouter<Shared>);
 impl Doors {
     fn new() -> Self {
         Self { router: Router::new(), document: docs::empty() }
+    }
+
+    /// As `add`, for bodies that may be larger than others.
+    fn add_wide(self, (schemas, paths, answers): Route, limit: usize) -> Self {
+        self.add((schemas, paths, answers.layer(DefaultBodyLimit::max(limit))))
     }
 
     fn add(mut self, (schemas, paths, answers): Route) -> Self {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::listed;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Fault, Result};
@@ -92,7 +93,7 @@ fn masked(payer: &str) -> String {
 pub struct Failure {
     /// Its row.
     pub id: Uuid,
-    /// `callback`, `message`, `chain`, `payout`.
+    /// `callback`, `collection`, `listed`, `message`, `chain`, `payout`.
     pub kind: &'static str,
     /// What it is about.
     pub subject: String,
@@ -111,7 +112,7 @@ pub struct Failure {
 /// # Errors
 /// A fault.
 pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) -> Result<Vec<Failure>> {
-    let mut all = outside(tx, app, before, most).await?;
+    let mut all = [outside(tx, app, before, most).await?, money_in(tx, before, most).await?].concat();
     for heard in inbox::odd(tx, before, most).await? {
         all.push(Failure {
             id: heard.id,
@@ -119,6 +120,7 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
             subject: heard.subject.unwrap_or(heard.source),
             next_action: match heard.verdict.as_str() {
                 "wrong_shortcode" => "find out who registered our address for that shortcode",
+                "unknown_question" => "find out who posts to addresses we did not give",
                 "unknown_payout" => "ask the rail which payout it means",
                 "stuck" => "read the log: judging it fails each time",
                 _ => "compare it with the rail's statement",
@@ -128,17 +130,15 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
             since: heard.heard_at,
         });
     }
-    for dead in outbox::dead(tx, before, most).await? {
-        all.push(Failure {
-            id: dead.id,
-            kind: "message",
-            subject: dead.subject,
-            what: dead.kind,
-            reason: dead.reason,
-            since: dead.done_at,
-            next_action: "reach the person another way",
-        });
-    }
+    all.extend(outbox::dead(tx, before, most).await?.into_iter().map(|dead| Failure {
+        id: dead.id,
+        kind: "message",
+        subject: dead.subject,
+        what: dead.kind,
+        reason: dead.reason,
+        since: dead.done_at,
+        next_action: "reach the person another way",
+    }));
     for event in odd::misfits(tx, before, most).await? {
         all.push(Failure {
             id: Uuid::nil(),
@@ -178,6 +178,37 @@ pub async fn failures(tx: &mut Tx, app: &App, before: DateTime<Utc>, most: i64) 
     }
     all.sort_by_key(|failure| std::cmp::Reverse(failure.since));
     all.truncate(usize::try_from(most).unwrap_or(0));
+    Ok(all)
+}
+
+/// What the rail says otherwise about money that came, and rows of its lists nothing could be done about.
+async fn money_in(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> std::result::Result<Vec<Failure>, Fault> {
+    let mut all = Vec::new();
+    for odd in collection::odd(tx, before, most).await? {
+        all.push(Failure {
+            id: odd.id,
+            kind: "collection",
+            subject: odd.receipt,
+            what: if odd.taken_back.is_some() { "taken_back" } else { "disputed" }.into(),
+            next_action: match odd.taken_back {
+                Some(_) => "recover it from whom it was credited to; its escrow goes on",
+                None => "ask the rail: it lies in suspense, and may never have come",
+            },
+            reason: odd.said.or(odd.taken_back.map(|under| format!("under {under}"))),
+            since: odd.booked_at,
+        });
+    }
+    for odd in listed::store::odd(tx, before, most).await? {
+        all.push(Failure {
+            id: odd.id,
+            kind: "listed",
+            subject: odd.receipt,
+            what: odd.verdict,
+            reason: None,
+            since: odd.seen_at,
+            next_action: "compare the rail's row with what was booked for its receipt",
+        });
+    }
     Ok(all)
 }
 

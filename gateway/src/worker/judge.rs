@@ -6,12 +6,15 @@
 use amana_adapters::intersend::HEADERS;
 use amana_adapters::mpesa::read_confirmation;
 
+use uuid::Uuid;
+
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
-use crate::flows::collection::{self, Verdict};
+use crate::flows::collection::{self, Door, Sighting, Verdict, prompt, verify};
 use crate::flows::{entrust, pay};
-use crate::inbox::{self, C2B, Judged, PAYOUT, Unjudged};
+use crate::inbox::{self, ANSWER, C2B, Judged, PAYOUT, PROMPT, PULL, STATEMENT, Unjudged};
+use crate::recon::listed;
 
 /// Judges the oldest callback nobody has judged. `false` if there is none.
 ///
@@ -43,9 +46,22 @@ async fn judge(tx: &mut Tx, app: &App, callback: &Unjudged) -> Result<Judged> {
     let raw = callback.raw(tx, app).await?;
     match callback.source.as_str() {
         C2B => c2b(tx, app, callback, &raw).await,
+        PROMPT => prompt::ended(tx, app, about(callback), (callback, &raw)).await,
+        // It did not come in time: the question is asked again anyway.
+        ANSWER if callback.headers["end"] == "late" => {
+            Ok(Judged { verdict: "late", reason: None, subject: Some(about(callback).to_string()) })
+        }
+        ANSWER => verify::answered(tx, app, about(callback), &raw).await,
+        PULL => listed::take_pulled(tx, app, callback, &raw).await,
+        STATEMENT => listed::take_statement(tx, app, callback, raw).await,
         PAYOUT => payout(tx, app, callback, &raw).await,
         source => Ok(unreadable(format!("nobody judges {source}"))),
     }
+}
+
+/// The id in the address it was posted to.
+fn about(callback: &Unjudged) -> Uuid {
+    callback.headers["about"].as_str().and_then(|id| Uuid::parse_str(id).ok()).unwrap_or_default()
 }
 
 fn unreadable(reason: String) -> Judged {
@@ -61,7 +77,10 @@ async fn c2b(tx: &mut Tx, app: &App, callback: &Unjudged, raw: &[u8]) -> Result<
     if !entrust::fits(heard.money) {
         return Ok(unreadable("TransAmount is more than the chain can count".into()));
     }
-    let verdict = collection::judge(tx, app, callback, &heard).await?;
+    let verdict = {
+        let sighting = Sighting { door: Door::Confirmation, callback: callback.id, own: Some(callback) };
+        collection::seen(tx, app, sighting, &heard).await?
+    };
     let reason = match &verdict {
         Verdict::Contradiction => Some("TransAmount: not the amount this receipt was booked with".into()),
         Verdict::WrongShortcode => Some("BusinessShortCode: not ours".into()),

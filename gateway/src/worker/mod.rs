@@ -17,6 +17,7 @@ use crate::error::{Error, Fault, Result};
 use crate::flows::chain::heed;
 use crate::flows::store::attempt as store;
 use crate::flows::{chain, float, index};
+use crate::recon::listed;
 use arbiter::Arbiter;
 
 pub mod anchor;
@@ -74,12 +75,13 @@ async fn fit(chain: &Stellar) -> Result<()> {
 pub async fn run_until_idle(app: &App) -> Result<()> {
     for _ in 0..MOST_PASSES {
         let judged = judge::next(app).await?;
+        let listed = listed::next(app).await?;
         let carried = chain::step(app).await?;
         let read = index::read_page(app).await?;
         let heeded = heed::next(app).await?;
         let said = say::next(app).await?;
         let anchored = anchor::next(app).await?;
-        if !(judged || carried || read || heeded || said || anchored) {
+        if !(judged || listed || carried || read || heeded || said || anchored) {
             return Ok(());
         }
     }
@@ -97,6 +99,12 @@ pub fn spawn(app: &Arc<App>) -> Worker {
     let (tell, told) = watch::channel(false);
     let mut loops = JoinSet::new();
     loops.spawn(keep_on("judge", app.clone(), told.clone(), |app| async move { judge::next(&app).await }));
+    let rows = |app: Arc<App>| async move { listed::next(&app).await };
+    loops.spawn(keep_on("listed", app.clone(), told.clone(), rows));
+    if app.daraja.is_some() {
+        let pull = |app: Arc<App>| async move { listed::sweep::if_due(&app).await };
+        loops.spawn(now_and_then("pull", app.clone(), told.clone(), pull));
+    }
     loops.spawn(keep_on("say", app.clone(), told.clone(), |app| async move { say::next(&app).await }));
     loops.spawn(keep_on("heed", app.clone(), told.clone(), |app| async move { heed::next(&app).await }));
     loops.spawn(keep_on("anchor", app.clone(), told.clone(), |app| async move { anchor::next(&app).await }));

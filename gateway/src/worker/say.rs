@@ -6,6 +6,7 @@ use amana_adapters::port::Outcome;
 
 use crate::app::App;
 use crate::error::{Error, Fault, Result};
+use crate::flows::collection::{prompt, verify};
 use crate::flows::pay::{self, Instruction};
 use crate::flows::payout::Event;
 use crate::outbox::{self, Message};
@@ -27,6 +28,8 @@ pub async fn next(app: &App) -> Result<bool> {
         "payout_send" => send_payout(app, &message).await,
         "payout_ask" => ask_payout(app, &message).await,
         "payout_start" => start_payout(app, &message).await,
+        "status_ask" => verify::ask(app, &message).await,
+        "prompt_send" => prompt::send(app, &message).await,
         kind => {
             let mut tx = app.db.begin().await?;
             outbox::done(&mut tx, app, message.id, ("dead", Some(&format!("no way to say {kind}")))).await?;

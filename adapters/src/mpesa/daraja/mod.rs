@@ -18,6 +18,7 @@ mod tests;
 mod wire;
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -149,8 +150,10 @@ impl Daraja {
         let basic = format!("{}:{}", self.config.key.expose(), self.config.secret.expose());
         let call = Call::get("daraja", format!("{}{}", self.config.url, wire::TOKEN))
             .header("authorization", format!("Basic {}", STANDARD.encode(basic)));
+        // Whoever fetches it holds a lock in a transaction meanwhile, which must end within ten seconds.
+        let http = self.http.with_deadline(Duration::from_secs(8));
         // Once: a second try would kill what the first one's answer, still on its way, may hold.
-        match self.http.tell(&call).await {
+        match http.tell(&call).await {
             Ok(answer) if answer.is_success() => granted(&answer),
             Ok(answer) => match classify(&answer) {
                 Trouble::Refused(code, reason) => Outcome::Refused { code, reason },

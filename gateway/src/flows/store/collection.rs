@@ -27,6 +27,10 @@ pub struct New<'a> {
     pub payer: Option<Sealed>,
     /// Its name on chain.
     pub deposit_id: [u8; 32],
+    /// By which door its receipt was first seen.
+    pub door: &'static str,
+    /// `trusted`, or `waiting` for the rail's own word.
+    pub trust: &'static str,
     /// When we booked it.
     pub at: DateTime<Utc>,
 }
@@ -39,8 +43,8 @@ pub async fn insert(tx: &mut Tx, new: New<'_>) -> Result<bool, Fault> {
     let done = sqlx::query!(
         "insert into flow.collection (id, provider, shortcode, receipt, book, callback, amount, typed_ref,
          payer,
-             deposit_id, status, booked_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'suspense', $11)
+             deposit_id, status, booked_at, door, trust)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'suspense', $11, $12, $13)
          on conflict (provider, shortcode, receipt) do nothing",
         new.id,
         new.external.provider,
@@ -52,25 +56,150 @@ pub async fn insert(tx: &mut Tx, new: New<'_>) -> Result<bool, Fault> {
         new.typed_ref as Option<Sealed>,
         new.payer as Option<Sealed>,
         &new.deposit_id[..],
-        new.at
+        new.at,
+        new.door,
+        new.trust
     )
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// The amount booked for a receipt, if it was heard before.
+/// A collection as whoever hears of it again finds it.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Ours.
+    pub id: Uuid,
+    /// Minor units.
+    pub amount: i64,
+    /// The escrow it was matched to.
+    pub escrow: Option<String>,
+    /// `pending`, `completed`, `suspense`, `reversed`.
+    pub status: String,
+    /// `trusted`, `waiting`, `disputed`.
+    pub trust: String,
+    /// How often the rail was asked about it.
+    pub asked: i32,
+    /// The receipt under which the rail took it back.
+    pub taken_back: Option<String>,
+    /// What the payer typed, sealed.
+    pub typed_ref: Option<Sealed>,
+    /// Who the payer is, sealed.
+    pub payer: Option<Sealed>,
+}
+
+impl Known {
+    /// Whether it waits for the rail's own word.
+    pub fn waits(&self) -> bool {
+        self.trust == "waiting" && self.taken_back.is_none()
+    }
+
+    /// Whether it lies in suspense, whoever is to say whose it is.
+    pub fn is_suspended(&self) -> bool {
+        self.status == "suspense" && self.escrow.is_none()
+    }
+}
+
+/// The collection with this receipt.
 ///
 /// # Errors
 /// The database's.
-pub async fn amount_of(tx: &mut Tx, external: &ExternalRef) -> Result<Option<i64>, Fault> {
-    Ok(sqlx::query_scalar!(
-        "select amount from flow.collection where provider = $1 and shortcode = $2 and receipt = $3",
+pub async fn find(tx: &mut Tx, external: &ExternalRef) -> Result<Option<Known>, Fault> {
+    Ok(sqlx::query_as!(
+        Known,
+        r#"select id, amount, escrow, status, trust, asked, taken_back, typed_ref as "typed_ref: Sealed",
+             payer as "payer: Sealed"
+         from flow.collection where provider = $1 and shortcode = $2 and receipt = $3"#,
         external.provider,
         external.account,
         external.id
     )
     .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// The same, its row locked. Where an escrow is locked too, it is locked before.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(tx: &mut Tx, external: &ExternalRef) -> Result<Option<Known>, Fault> {
+    Ok(sqlx::query_as!(
+        Known,
+        r#"select id, amount, escrow, status, trust, asked, taken_back, typed_ref as "typed_ref: Sealed",
+             payer as "payer: Sealed"
+         from flow.collection where provider = $1 and shortcode = $2 and receipt = $3 for update"#,
+        external.provider,
+        external.account,
+        external.id
+    )
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// Says what it is worth now: `trusted`, or `disputed` with what the rail said.
+///
+/// # Errors
+/// The database's.
+pub async fn trust(tx: &mut Tx, id: Uuid, trust: &str, said: Option<&str>) -> Result<(), Fault> {
+    sqlx::query!("update flow.collection set trust = $2, said = $3 where id = $1", id, trust, said)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Counts one more question.
+///
+/// # Errors
+/// The database's.
+pub async fn asked(tx: &mut Tx, id: Uuid) -> Result<(), Fault> {
+    sqlx::query!("update flow.collection set asked = asked + 1 where id = $1", id).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// The rail took it back under this receipt.
+///
+/// # Errors
+/// The database's.
+pub async fn taken_back(tx: &mut Tx, id: Uuid, receipt: &str) -> Result<(), Fault> {
+    sqlx::query!(
+        "update flow.collection set taken_back = $2, status = 'reversed' where id = $1",
+        id,
+        receipt
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A collection about which the rail says something else than was booked.
+#[derive(Debug, Clone)]
+pub struct OddRow {
+    /// Ours.
+    pub id: Uuid,
+    /// Its receipt.
+    pub receipt: String,
+    /// What the rail said that differs.
+    pub said: Option<String>,
+    /// The receipt under which the rail took it back.
+    pub taken_back: Option<String>,
+    /// When it was booked.
+    pub booked_at: DateTime<Utc>,
+}
+
+/// The disputed and the taken back, newest first, booked before `before`.
+///
+/// # Errors
+/// The database's.
+pub async fn odd(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<Vec<OddRow>, Fault> {
+    Ok(sqlx::query_as!(
+        OddRow,
+        "select id, receipt, said, taken_back, booked_at from flow.collection
+         where (trust = 'disputed' or taken_back is not null) and booked_at < $1
+         order by booked_at desc limit $2",
+        before,
+        most
+    )
+    .fetch_all(&mut **tx)
     .await?)
 }
 

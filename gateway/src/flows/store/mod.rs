@@ -15,6 +15,7 @@ pub mod entries;
 pub mod escrow;
 pub mod odd;
 pub mod payout;
+pub mod rail;
 pub mod register;
 
 /// One line of an escrow's trace.

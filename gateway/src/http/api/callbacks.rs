@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::flows::{entrust, payout};
 use crate::http::Shared;
-use crate::http::body::{Part, Raw};
+use crate::http::body::{Part, Raw, Three};
 use crate::http::problem::{Answer, Problem};
 use crate::http::rights::same;
 use crate::inbox;
@@ -74,6 +74,26 @@ pub(in crate::http) async fn validate(
         Err(_) => accept(None),
     };
     Ok(Json(verdict))
+}
+
+/// Hears the answer to a question we asked, or how a prompt ended: the id in the address says which.
+#[utoipa::path(post, path = "/api/callbacks/rail/{secret}/{id}/{end}", tag = "callbacks",
+    request_body = Object, params(("secret" = String, Path), ("id" = String, Path), ("end" = String, Path)),
+    responses((status = 200, description = "heard", body = Object)))]
+pub(in crate::http) async fn answer(
+    State(app): State<Shared>,
+    peer: Peer,
+    Three(secret, id, end): Three,
+    Raw(raw): Raw,
+) -> Answer<Json> {
+    admit(&app, &peer, Some(&secret))?;
+    let source = match end.as_str() {
+        "prompt" => inbox::PROMPT,
+        "done" | "late" => inbox::ANSWER,
+        _ => return Err(Problem::no_such_path()),
+    };
+    inbox::hear(&app, source, &peer.word(), json!({ "about": id, "end": end }), &raw).await?;
+    Ok(Json(ACK.into()))
 }
 
 /// Hears from a payout rail how a payout stands.

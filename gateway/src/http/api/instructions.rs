@@ -1,11 +1,49 @@
-//! How to pay for a job: the paybill's numbers, and the steps in the employer's language.
+//! How to pay for a job: the paybill's numbers, and the steps in the employer's language; or a prompt on the
+//! employer's phone.
 
 use amana_ledger::money::decimal;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::flows::collection::prompt;
+use crate::http::Shared;
+use crate::http::body::Id;
+use crate::http::problem::Answer;
 use crate::people::Language;
-use crate::trade::Job;
+use crate::people::session::Caller;
+use crate::trade::{self, Job};
+
+/// A prompt on its way to the employer's phone.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Prompted {
+    /// Ours.
+    prompt: String,
+    /// What it asks for.
+    #[schema(example = "50000.00")]
+    amount: String,
+    /// The currency.
+    #[schema(example = "KES")]
+    currency: &'static str,
+}
+
+/// Asks on the employer's own phone for what is due. Not money yet: the escrow is funded when it comes.
+#[utoipa::path(post, path = "/api/jobs/{id}/prompt/", tag = "jobs", params(("id" = i64, Path)),
+    responses((status = 202, description = "on its way", body = Prompted)))]
+pub(in crate::http) async fn ask(
+    State(app): State<Shared>,
+    caller: Caller,
+    Id(id): Id,
+) -> Answer<(StatusCode, Json<Prompted>)> {
+    let mut tx = app.db.begin().await?;
+    let job = trade::own(&mut tx, &caller, id).await?;
+    let (id, money) = prompt::wish_due(&mut tx, &app, &job.escrow.terms, &job.escrow.state).await?;
+    tx.commit().await?;
+    let currency = money.asset.code();
+    Ok((StatusCode::ACCEPTED, Json(Prompted { prompt: id.to_string(), amount: money.decimal(), currency })))
+}
 
 /// How to pay for a job.
 #[derive(Serialize, ToSchema)]

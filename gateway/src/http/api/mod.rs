@@ -2,7 +2,7 @@
 
 pub(super) mod callbacks;
 pub(super) mod escrow;
-mod instructions;
+pub(super) mod instructions;
 pub(super) mod jobs;
 pub(super) mod keyed;
 pub(super) mod people;

@@ -7,3 +7,4 @@ pub(super) mod jobs;
 pub(super) mod money;
 pub(super) mod proofs;
 pub(super) mod reads;
+pub(super) mod statements;

@@ -1,17 +1,26 @@
-//! Money in: one confirmation of a rail is judged, booked and answered for, in one transaction.
+//! Money in: a payment is judged by its receipt, booked and answered for, in one transaction, by whichever
+//! door it is seen first.
 //!
 //! ```text
-//!   receipt heard before, same amount     → duplicate: no effect
-//!   receipt heard before, other amount    → contradiction: shown to ops, no effect
+//!   receipt seen before, same amount      → duplicate: no effect, unless it was waiting for this word
+//!   receipt seen before, other amount     → contradiction: shown to ops, no effect
+//!   told by a post, not yet confirmed     → suspense, and the rail is asked (`AMANA_MPESA_VERIFY`)
 //!   reference names an escrow with room   → into the escrow up to what is due, the rest to the employer
 //!   reference names an escrow, no room    → to the employer's account, and from there back to the payer
-//!   too much to believe without asking    → suspense (`AMANA_MPESA_VERIFY`)
 //!   anything else                         → suspense, and a message to the payer
 //! ```
+//!
+//! Doors are a confirmation, the end of a prompt, a pulled list, a statement. The first two are posts that
+//! carry no signature; the other two are the rail's answers to questions of ours, and are believed.
 //!
 //! Invariant: every shilling a rail confirms is posted once, whatever the reference says; nothing is matched
 //! by name, amount, a masked number or a near miss.
 //! Absent: reading the rail's wire (adapters) and storing the raw bytes (`inbox`).
+
+pub mod prompt;
+pub mod rail;
+pub mod reversed;
+pub mod verify;
 
 use amana_adapters::mpesa::{C2b, Payer};
 use amana_adapters::stellar::ChainOp;
@@ -64,37 +73,142 @@ impl Verdict {
     }
 }
 
-/// Judges one confirmation inside the caller's transaction.
+/// By which door a payment is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// A confirmation posted to us.
+    Confirmation,
+    /// The end of a prompt of ours, posted to us.
+    Prompt,
+    /// A list we pulled.
+    Pull,
+    /// A statement of the portal's.
+    Statement,
+}
+
+impl Door {
+    /// The word in rows.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Confirmation => "confirmation",
+            Self::Prompt => "prompt",
+            Self::Pull => "pull",
+            Self::Statement => "statement",
+        }
+    }
+
+    /// Whether it is the rail's own answer, and not a post that anybody could have made.
+    fn is_answer(self) -> bool {
+        matches!(self, Self::Pull | Self::Statement)
+    }
+}
+
+/// Where a payment was seen.
+#[derive(Clone, Copy)]
+pub struct Sighting<'a> {
+    /// By which door.
+    pub door: Door,
+    /// The raw bytes it stood in.
+    pub callback: Uuid,
+    /// The same, where they are about this payment alone: they are forgotten with the person.
+    pub own: Option<&'a Unjudged>,
+}
+
+/// Judges one payment inside the caller's transaction.
 ///
 /// # Errors
-/// The database's or the ledger's trouble; the caller rolls back and the callback is judged again later.
-pub async fn judge(tx: &mut Tx, app: &App, callback: &Unjudged, heard: &C2b) -> Result<Verdict> {
+/// The database's or the ledger's trouble; the caller rolls back and it is judged again later.
+pub async fn seen(tx: &mut Tx, app: &App, sighting: Sighting<'_>, heard: &C2b) -> Result<Verdict> {
     let shortcode = &app.config.mpesa.shortcode;
     if heard.shortcode.as_ref().is_some_and(|named| named != shortcode.as_str()) {
         return Ok(Verdict::WrongShortcode);
     }
-    let external = ExternalRef::new(PROVIDER, shortcode.as_str(), heard.receipt.as_str());
+    let external = receipt_of(app, &heard.receipt);
     let matched = lock_named(tx, &heard.typed_ref).await?;
     let id = uuid_v7(&*app.clock, &*app.rng);
     let owner = owner(tx, app, heard, matched.as_ref().map(|(terms, _)| terms)).await?;
-    if let Some(owner) = owner {
+    if let (Some(owner), Some(callback)) = (owner, sighting.own) {
         callback.tie(tx, app, owner).await?;
     }
-    if !insert(tx, app, (id, callback.id, owner), &external, heard).await? {
-        let same = rows::amount_of(tx, &external).await? == Some(heard.money.minor());
-        return Ok(if same { Verdict::Duplicate } else { Verdict::Contradiction });
+    let waits = !sighting.door.is_answer() && unverified(app.config.mpesa.verify, heard.money);
+    if !insert(tx, app, (id, &sighting, owner, waits), &external, heard).await? {
+        return again(tx, app, (sighting.door, &external), heard, matched).await;
     }
     match matched {
-        _ if unverified(app.config.mpesa.verify, heard.money) => {
+        _ if waits => {
+            verify::ask_soon(tx, app, &external.id).await?;
             suspend(tx, app, &external, heard, "deposit.unverified").await
         }
-        Some((terms, state)) => book(tx, app, (id, &external), heard, (&terms, &state)).await,
+        Some((terms, state)) => book(tx, app, (id, &external, Source::Rail), heard, (&terms, &state)).await,
         None => suspend(tx, app, &external, heard, "deposit.suspended").await,
     }
 }
 
-/// Whether this much is to be asked about before it is believed. Until there is a way to ask, it waits in
-/// suspense.
+/// The receipt as the books know it.
+pub(crate) fn receipt_of(app: &App, receipt: &str) -> ExternalRef {
+    ExternalRef::new(PROVIDER, app.config.mpesa.shortcode.as_str(), receipt)
+}
+
+/// A receipt that was seen before. The rail's own word is believed over a post; a prompt of ours knows its
+/// escrow where what the payer typed did not say.
+async fn again(
+    tx: &mut Tx,
+    app: &App,
+    (door, external): (Door, &ExternalRef),
+    heard: &C2b,
+    matched: Option<(Terms, State)>,
+) -> Result<Verdict> {
+    let Some(known) = rows::lock(tx, external).await? else { return Ok(Verdict::Duplicate) };
+    if known.amount != heard.money.minor() {
+        if door.is_answer() && known.waits() {
+            let said = format!("the rail lists it with {}", heard.money.decimal());
+            verify::dispute(tx, app, external, (&known, &said)).await?;
+        }
+        return Ok(Verdict::Contradiction);
+    }
+    if door.is_answer() && known.waits() {
+        return believe(tx, app, (external, &known), heard, matched).await;
+    }
+    let is_ours = door == Door::Prompt && known.trust == "trusted" && known.is_suspended();
+    match matched.filter(|_| is_ours) {
+        Some((terms, state)) => {
+            book(tx, app, (known.id, external, Source::Suspense), heard, (&terms, &state)).await
+        }
+        None => Ok(Verdict::Duplicate),
+    }
+}
+
+/// The rail stands by a payment that waited: it goes where its reference says, or stays nobody's.
+async fn believe(
+    tx: &mut Tx,
+    app: &App,
+    (external, known): (&ExternalRef, &rows::Known),
+    heard: &C2b,
+    matched: Option<(Terms, State)>,
+) -> Result<Verdict> {
+    rows::trust(tx, known.id, "trusted", None).await?;
+    let body = json!({ "receipt": external.id, "amount": heard.money.decimal() });
+    let subject = format!("collection/{}", external.id);
+    emit(tx, app, super::WORKER, (&subject, "deposit.verified"), body).await?;
+    if let Some((terms, state)) = matched {
+        return book(tx, app, (known.id, external, Source::Suspense), heard, (&terms, &state)).await;
+    }
+    if let Some(phone) = heard.payer.phone() {
+        outbox::sms(tx, app, phone, &words::suspended(&heard.money, &external.id)).await?;
+    }
+    Ok(Verdict::Suspended)
+}
+
+/// Out of what a payment is booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// Straight from the rail.
+    Rail,
+    /// It lay in suspense.
+    Suspense,
+}
+
+/// Whether this much is to be asked about before it is believed.
 fn unverified(verify: Verify, money: Money) -> bool {
     match verify {
         Verify::Off => false,
@@ -127,7 +241,7 @@ async fn owner(
 async fn insert(
     tx: &mut Tx,
     app: &App,
-    (id, callback, owner): (Uuid, Uuid, Option<PartyId>),
+    (id, sighting, owner, waits): (Uuid, &Sighting<'_>, Option<PartyId>, bool),
     external: &ExternalRef,
     heard: &C2b,
 ) -> std::result::Result<bool, Fault> {
@@ -137,12 +251,14 @@ async fn insert(
         id,
         external,
         book: app.config.book.as_str(),
-        callback,
+        callback: sighting.callback,
         amount: heard.money.minor(),
         typed_ref: Some(typed),
         payer: Some(payer),
         deposit_id: deposit_id(&external.provider, &external.account, &external.id),
         at: app.clock.now(),
+        door: sighting.door.word(),
+        trust: if waits { "waiting" } else { "trusted" },
     };
     rows::insert(tx, new).await
 }
@@ -151,7 +267,7 @@ async fn insert(
 async fn book(
     tx: &mut Tx,
     app: &App,
-    (id, external): (Uuid, &ExternalRef),
+    (id, external, source): (Uuid, &ExternalRef, Source),
     heard: &C2b,
     (terms, state): (&Terms, &State),
 ) -> Result<Verdict> {
@@ -161,8 +277,18 @@ async fn book(
     let (into, over) = (Money::new(asset, to_escrow).ok(), Money::new(asset, paid - to_escrow).ok());
     let escrow = into.map(|money| (terms.reference.clone(), money));
     let employer = over.map(|money| (terms.employer, money));
-    let intent = float::external_intent(app, "collection", external)?;
-    let transfer = rules::collection_booked(intent, &app.config.mpesa.shortcode, escrow, employer);
+    let shortcode = &app.config.mpesa.shortcode;
+    let transfer = match source {
+        Source::Rail => {
+            let intent = float::external_intent(app, "collection", external)?;
+            rules::collection_booked(intent, shortcode, escrow, employer)
+        }
+        // The receipt is the name of what put it into suspense.
+        Source::Suspense => {
+            let key = format!("matched:{}:{}:{}", external.provider, external.account, external.id);
+            rules::suspense_booked(float::intent(app, &app.config.book, &key)?, shortcode, escrow, employer)
+        }
+    };
     let transfer = post(tx, app, transfer).await?;
     rows::matched(tx, id, &terms.reference, to_escrow).await?;
     let mut noted = Step {
