@@ -1,5 +1,7 @@
 //! Answers of Stellar RPC servers, as different servers and versions write them.
 
+use std::sync::atomic::AtomicU32;
+
 use serde_json::{Value, json};
 
 use super::super::contract::refusal;
@@ -98,7 +100,8 @@ fn run_at(ledger: u32, error: Option<&str>) -> Simulation {
 
 #[test]
 fn a_refusal_is_named_by_whose_it_is() {
-    let code = |text: &str| match refusal::<()>(&run_at(7, Some(text)), 7) {
+    let seven = AtomicU32::new(7);
+    let code = |text: &str| match refusal::<()>(&run_at(7, Some(text)), &seven) {
         Some(Outcome::Refused { code, .. }) => code,
         other => panic!("{other:?}"),
     };
@@ -108,18 +111,22 @@ fn a_refusal_is_named_by_whose_it_is() {
     assert_eq!(code("HostError: Error(Contract, #199)"), "contract_199");
     assert_eq!(code("HostError: Error(Auth, InvalidAction)"), "host_error");
     assert_eq!(error_name(101), "AlreadyExists");
-    assert_eq!(refusal::<()>(&run_at(7, None), 7), None);
+    assert_eq!(refusal::<()>(&run_at(7, None), &seven), None);
 }
 
 #[test]
 fn a_server_that_failed_or_is_behind_refuses_nothing() {
-    let sick = refusal::<()>(&run_at(7, Some("could not read the latest ledger")), 7);
+    let seven = AtomicU32::new(7);
+    let sick = refusal::<()>(&run_at(7, Some("could not read the latest ledger")), &seven);
     assert!(matches!(sick, Some(Outcome::NotSent { .. })), "{sick:?}");
-    let stale = refusal::<()>(&run_at(6, Some("HostError: Error(Contract, #102)")), 7);
+    let stale = refusal::<()>(&run_at(6, Some("HostError: Error(Contract, #102)")), &seven);
     assert!(
         matches!(stale, Some(Outcome::NotSent { .. })),
         "open, before the ledger that funded it: {stale:?}"
     );
+    let newer = refusal::<()>(&run_at(9, Some("HostError: Error(Contract, #102)")), &seven);
+    assert!(matches!(newer, Some(Outcome::Refused { .. })), "{newer:?}");
+    assert_eq!(seven.into_inner(), 9, "what is refused is seen");
 }
 
 #[test]
