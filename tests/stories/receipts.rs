@@ -13,8 +13,9 @@ use amana_gateway::flows::entrust;
 use amana_gateway::flows::escrow::Status;
 use amana_gateway::people::Role;
 use amana_gateway::recon::listed::{self, Taken, sweep};
+use amana_gateway::reports::{self, Ask, Name};
 use amana_gateway::{inbox, recon, worker};
-use amana_ledger::id::{EscrowRef, PartyId};
+use amana_ledger::id::{Clock, EscrowRef, PartyId};
 use amana_tests::story::{kes, payment, together};
 use amana_tests::world::World;
 use chrono::TimeDelta;
@@ -270,5 +271,37 @@ async fn many_askers_share_one_token_and_a_dead_one_is_replaced_once() {
     settle(&world).await;
     assert_eq!(world.daraja.tokens(), 2);
     assert_eq!(world.balance(&format!("escrow:{reference}")).await, "9000.00");
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn what_was_taken_back_is_not_sent_back_too() {
+    let (world, employer, reference) = asking("off", "5000.00").await;
+    world.capital().await;
+    for (n, amount) in ["3000.00", "1000.00"].into_iter().enumerate() {
+        let paid = payment(&world, &format!("UKK93XQ9Z{n}"), reference.as_str(), amount);
+        pays(&world, &paid, Delivery::Once).await;
+        world.clock.advance(TimeDelta::seconds(1));
+    }
+    settle(&world).await;
+    world.daraja.give_back("UKK93XQ9Z0").unwrap();
+    uploads(&world, &world.daraja.statement()).await.unwrap();
+    let mut tx = world.app.db.begin().await.unwrap();
+    entrust::cancel_unfunded(&mut tx, &world.app, &reference).await.unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..12 {
+        settle(&world).await;
+        world.rail.quiet().await;
+        world.clock.advance(TimeDelta::seconds(400));
+    }
+    let sent: Vec<String> = world.rail.payouts().iter().map(|paid| paid.money.decimal()).collect();
+    assert_eq!(sent, ["1000.00"], "the other deposit only");
+    assert_eq!(world.balance(&format!("employer:{employer}")).await, "3000.00");
+    assert_eq!(world.balance(&format!("receivable:{employer}")).await, "3000.00");
+    let now = world.clock.now();
+    let when = reports::When { from: now, as_of: now, known_at: now };
+    let ask = Ask { when, account: None, after: None, limit: 100 };
+    let tied = reports::make(&world.app, Name::TieOut, &ask).await.unwrap();
+    assert_eq!(tied.agrees, Some(true), "{:?}", tied.rows);
     world.sound().await;
 }

@@ -69,7 +69,8 @@ async fn back(
         .await
 }
 
-/// Which collections so much of an escrow is to go back to, with each one's part.
+/// Which collections so much of an escrow is to go back to, with each one's part; none for what the rail has
+/// taken back.
 ///
 /// # Errors
 /// The database's.
@@ -78,7 +79,11 @@ pub async fn sources(tx: &mut Tx, escrow: &EscrowRef, minor: i64) -> Result<Vec<
     // What the chain never minted was not in what it gives back.
     let minted = brought.iter().filter(|row| row.status == "completed");
     let brought: Vec<_> = minted.map(|row| (row.id, row.to_escrow)).collect();
-    Ok(parts(&brought, minor))
+    // What the rail took back went back already: it stays the employer's, beside what they owe us for it.
+    let gone = collection::gone(tx, escrow).await?;
+    let mut parts = parts(&brought, minor);
+    parts.retain(|(source, _)| source.is_none_or(|source| !gone.contains(&source)));
+    Ok(parts)
 }
 
 /// Parts `minor` among what each deposit brought, in order; what none of them brought is nobody's in

@@ -156,19 +156,34 @@ pub async fn asked(tx: &mut Tx, id: Uuid) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The rail took it back under this receipt.
+/// The rail took it back under this receipt. What was credited stays where it went.
 ///
 /// # Errors
 /// The database's.
 pub async fn taken_back(tx: &mut Tx, id: Uuid, receipt: &str) -> Result<(), Fault> {
     sqlx::query!(
-        "update flow.collection set taken_back = $2, status = 'reversed' where id = $1",
+        "update flow.collection set taken_back = $2,
+             status = case when escrow is null then 'reversed' else status end
+         where id = $1",
         id,
         receipt
     )
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// The collections of an escrow that the rail took back.
+///
+/// # Errors
+/// The database's.
+pub async fn gone(tx: &mut Tx, escrow: &EscrowRef) -> Result<Vec<Uuid>, Fault> {
+    Ok(sqlx::query_scalar!(
+        "select id from flow.collection where escrow = $1 and taken_back is not null",
+        escrow.as_str()
+    )
+    .fetch_all(&mut **tx)
+    .await?)
 }
 
 /// A collection about which the rail says something else than was booked.

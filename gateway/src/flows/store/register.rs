@@ -181,7 +181,8 @@ pub async fn collections(tx: &mut Tx, book: &BookId) -> Result<Vec<Collection>, 
     Ok(sqlx::query_as!(
         Collection,
         r#"select provider, shortcode, receipt, amount, escrow, to_escrow, status = 'suspense' as "suspended!"
-           from flow.collection where book = $1 and status in ('pending', 'completed', 'suspense')"#,
+           from flow.collection where book = $1 and status in ('pending', 'completed', 'suspense',
+             'reversed')"#,
         book.as_str()
     )
     .fetch_all(&mut **tx)
