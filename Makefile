@@ -23,12 +23,13 @@ check:                ## format, lints as errors, the committed Wasm, tests (the
 	cargo run -q -p amana-contract-build -- --check
 	cargo test --workspace
 
-bench:                ## transfers posted a second beside plain rows and peers; SHORT=1: a short table; ONLY=empty, ONLY=reading: a part
+bench:                ## transfers posted a second beside plain rows and peers; SHORT=1: a short table; ONLY=empty, ONLY=reading: a part; ONLY=escrows: escrows a second alone
 	@deploy/setup.sh postgres cc
-	cargo build -q --release $(BENCH)
-	deploy/with-postgres.sh --durable cargo run -q --release $(BENCH) -- --json bench/peers/results.jsonl \
+	$(if $(filter escrows,$(ONLY)),,cargo build -q --release $(BENCH))
+	$(if $(filter escrows,$(ONLY)),,deploy/with-postgres.sh --durable cargo run -q --release $(BENCH) -- --json bench/peers/results.jsonl \
 		$(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(SCENE),--scene $(SCENE)) \
-		$(if $(DOCS),--write-docs) $(if $(POSTINGS),--postings $(POSTINGS))
+		$(if $(DOCS),--write-docs) $(if $(POSTINGS),--postings $(POSTINGS)))
+	$(if $(filter-out escrows,$(ONLY)),,cargo run -q -p amana-tests --bin escrows)
 
 wasm:                 ## builds the contract and what others rely on: Wasm, hash, interface
 	@deploy/setup.sh cc wasm

@@ -121,6 +121,7 @@ impl Db {
     ///
     /// # Errors
     /// No connection is to be had.
+    #[tracing::instrument(name = "begin", level = "trace", skip_all)]
     pub async fn begin(&self) -> Result<Tx, Fault> {
         self.enter().await?;
         Ok(Tx { inner: self.pool.begin().await?, fuse: self.fuse.clone() })
@@ -153,6 +154,7 @@ impl Tx {
     ///
     /// # Errors
     /// The database refused at the last moment (deferred checks), or could not be heard.
+    #[tracing::instrument(name = "commit", level = "trace", skip_all)]
     pub async fn commit(self) -> Result<(), Fault> {
         let Some(fuse) = self.fuse else { return Ok(self.inner.commit().await?) };
         let blows = fuse.left.fetch_sub(1, Ordering::SeqCst) <= 0;

@@ -82,6 +82,7 @@ impl Rpc {
         self.call(method, params, Effect::None).await
     }
 
+    #[tracing::instrument(name = "rpc", level = "trace", skip_all, fields(method = method))]
     async fn call<T: DeserializeOwned>(
         &self,
         method: &'static str,

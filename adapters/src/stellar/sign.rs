@@ -65,6 +65,7 @@ impl Keypair {
     }
 
     /// Signs these bytes.
+    #[tracing::instrument(name = "sign", level = "trace", skip_all)]
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         SigningKey::from_bytes(&self.seed.0).sign(message).to_bytes()
     }

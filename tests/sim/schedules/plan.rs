@@ -22,7 +22,7 @@ pub(crate) enum End {
     Split { share: i64, side: Side },
     /// One of the two objects and nobody decides: by default the payer gets it.
     Undecided(Side),
-    /// Nobody does anything until it expires; then a stranger has it given back.
+    /// Nobody does anything until it expires; then a stranger or the payer has it given back, or both.
     Expiry { assigned: bool },
     /// It is never funded in full; when it expired, a stranger ends it.
     Stale { assigned: bool },
@@ -64,6 +64,8 @@ pub(crate) enum Act {
     Decide(i64),
     /// A stranger ends what expired, on the chain.
     Reclaim,
+    /// The payer has what expired refunded, through the house.
+    Expire,
 }
 
 /// What was drawn for one escrow. Amounts are minor units.
@@ -161,7 +163,8 @@ impl Plan {
             End::Split { share, side } => vec![vec![self.objection(side), Act::Decide(share)]],
             End::Undecided(side) => vec![vec![self.objection(side)]],
             End::Stale { .. } if self.late => vec![vec![Act::Reclaim], vec![self.last()]],
-            End::Expiry { .. } | End::Stale { .. } => vec![vec![Act::Reclaim]],
+            End::Stale { .. } => vec![vec![Act::Reclaim]],
+            End::Expiry { .. } => vec![vec![Act::Reclaim], vec![Act::Expire]],
             End::Cancel => vec![vec![Act::Cancel]],
             End::ReleaseOrGivenBack => vec![vec![Act::Complete], vec![Act::GiveBack]],
             End::ReleaseOrSplit { share } => {

@@ -57,7 +57,7 @@ impl Stage {
         let Some(act) = next else { return };
         if let Some(op) = self.on_chain(number, act, &status) {
             self.jobs[number].errand = Some((act, Errand::new(op)));
-        } else if act != Act::Reclaim {
+        } else if act != Act::Reclaim && (act != Act::Expire || self.days > 180) {
             self.through_the_house(number, act).await;
         }
     }
@@ -67,7 +67,8 @@ impl Stage {
         let job = &self.jobs[number];
         let mut acts = job.ending.iter().filter_map(|arm| arm.front());
         let is_due = job.plan.days() <= self.days && !job.afterwards.is_empty();
-        !job.beginning.is_empty() || acts.any(|act| *act != Act::Reclaim || self.days > 180) || is_due
+        let waits = |act: &Act| matches!(act, Act::Reclaim | Act::Expire) && self.days < 181;
+        !job.beginning.is_empty() || acts.any(|act| !waits(act)) || is_due
     }
 
     /// The call with which somebody outside does this; none if it is done through the house, or not yet.
@@ -145,6 +146,7 @@ async fn told(world: &World, ground: &Ground, app: &App, (job, act): (&Job, Act)
     match act {
         Act::Cancel => _ = entrust::cancel_unfunded(&mut tx, app, reference).await?,
         Act::Dispute(side) => _ = entrust::dispute(&mut tx, app, reference, side).await?,
+        Act::Expire => _ = entrust::refund_expired(&mut tx, app, reference).await?,
         Act::Decide(to_payee) => {
             let split = Split { to_payee, to_payer: job.plan.amount - to_payee };
             let decision = Decision { by: ground.approver, split, reason: "both were heard".into() };
