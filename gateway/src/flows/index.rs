@@ -41,7 +41,7 @@ const MOST_PAGES: usize = 10_000;
 pub async fn read_page(app: &App) -> Result<bool> {
     Ok(match on(app).await? {
         Went::Read(page) => !page.events.is_empty(),
-        Went::Begun | Went::Bridged => true,
+        Went::Begun | Went::Bridged | Went::Overtaken => true,
     })
 }
 
@@ -70,8 +70,10 @@ enum Went {
     Begun,
     /// Events were lost, and their effects were read from entries.
     Bridged,
-    /// A page was read, perhaps an empty one.
+    /// A page was read, perhaps an empty one, and all of it is applied.
     Read(EventPage),
+    /// Another worker was there first, and may not have come through the page yet.
+    Overtaken,
 }
 
 async fn on(app: &App) -> Result<Went> {
@@ -86,8 +88,8 @@ async fn on(app: &App) -> Result<Went> {
     let from: Cursor = serde_json::from_value(position)?;
     match app.chain.events(&from).await.map_err(outside)? {
         Heard::Page(page) => {
-            take_in(app, (&from, checked_at), &page).await?;
-            Ok(Went::Read(page))
+            let is_applied = take_in(app, (&from, checked_at), &page).await?;
+            Ok(if is_applied { Went::Read(page) } else { Went::Overtaken })
         }
         Heard::Gap { wanted, oldest } => {
             bridge::bridge(app, &from, (wanted, oldest)).await?;
@@ -96,17 +98,18 @@ async fn on(app: &App) -> Result<Went> {
     }
 }
 
-/// A transaction an event, which moves the cursor past it. Where another worker is ahead, nothing is done.
-async fn take_in(app: &App, (from, checked_at): (&Cursor, DateTime<Utc>), page: &EventPage) -> Result<()> {
+/// A transaction an event, which moves the cursor past it. `false` where another worker is ahead: how far
+/// that one has come is not known then.
+async fn take_in(app: &App, (from, checked_at): (&Cursor, DateTime<Utc>), page: &EventPage) -> Result<bool> {
     // Behind one URL there may be servers of different news: one that is behind says nothing new.
     if page.cursor.ledger() < from.ledger() {
-        return Ok(());
+        return Ok(true);
     }
     let mut at = from;
     for (event, place) in page.events.iter().zip(&page.places) {
         let mut tx = app.db.begin().await?;
         if !step_to(&mut tx, app, at, place).await? {
-            return Ok(());
+            return Ok(false);
         }
         match apply(&mut tx, app, event).await {
             Ok(()) => tx.commit().await?,
@@ -114,7 +117,7 @@ async fn take_in(app: &App, (from, checked_at): (&Cursor, DateTime<Utc>), page: 
                 drop(tx);
                 let mut tx = app.db.begin().await?;
                 if !step_to(&mut tx, app, at, place).await? {
-                    return Ok(());
+                    return Ok(false);
                 }
                 set_aside(&mut tx, app, event, &why.detail).await?;
                 tx.commit().await?;
@@ -129,7 +132,7 @@ async fn take_in(app: &App, (from, checked_at): (&Cursor, DateTime<Utc>), page: 
             tx.commit().await?;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn step_to(tx: &mut Tx, app: &App, from: &Cursor, to: &Cursor) -> Result<bool, Fault> {

@@ -1,10 +1,14 @@
 //! What the chain does is heard once, or read once from its entries; and where ledger and chain differ, a
 //! pass says so by name.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
 use amana_adapters::http::{Client, Limits};
 use amana_adapters::stellar::{ChainOp, DAY};
 use amana_gateway::config::Site;
-use amana_gateway::db::Db;
+use amana_gateway::db::{Db, Turnstile};
 use amana_gateway::flows::escrow::Status;
 use amana_gateway::flows::{chain, index};
 use amana_gateway::people::Role;
@@ -297,4 +301,50 @@ async fn an_auditor_who_may_only_read_sees_every_escrow_on_both_sides() {
     assert!(!report.is_clean() && report.differ == 1, "{text}");
     assert!(text.contains("mint_without_posting: our books say open, funded 0.00"), "{text}");
     assert!(text.ends_with("LEDGER AND CHAIN DIFFER"), "{text}");
+}
+
+/// A process of its own whose transactions wait at a turnstile.
+fn waiting(world: &World) -> (Arc<amana_gateway::app::App>, Arc<Turnstile>) {
+    let turnstile = Arc::new(Turnstile::default());
+    let db = Db::from_pool(world.database.app.clone()).behind(turnstile.clone());
+    (world.on(db), turnstile)
+}
+
+/// Lets it go on to its next transaction; what it came to, if that was the last.
+async fn go_on<T>(mut work: std::pin::Pin<&mut impl Future<Output = T>>, turnstile: &Turnstile) -> Option<T> {
+    turnstile.let_through();
+    std::future::poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if turnstile.is_waited_at() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn who_is_overtaken_has_not_come_through_before_the_other_has() {
+    let world = World::new().await;
+    let reference = created(&world, "500.00").await;
+    world.hear(&world.app, &payment(&world, "UKK81XQ4Z1", reference.as_str(), "500.00")).await.unwrap();
+    unheard(&world).await;
+    let newest = world.app.chain.latest_ledger().await.unwrap();
+    // Ledgers close meanwhile: the page that is read next reaches beyond the one that is wanted.
+    world.clock.advance(TimeDelta::seconds(60));
+    let ((one, first), (other, second)) = (waiting(&world), waiting(&world));
+    let mut catching_up = pin!(index::catch_up(&one, newest));
+    let mut reading = pin!(index::read_page(&other));
+    // One has read the page with both events; another is faster, and stops between the two.
+    assert!(go_on(catching_up.as_mut(), &first).await.is_none());
+    for _ in 0..2 {
+        assert!(go_on(reading.as_mut(), &second).await.is_none());
+    }
+    let came = loop {
+        if let Some(came) = go_on(catching_up.as_mut(), &first).await {
+            break came.unwrap();
+        }
+    };
+    assert!(came);
+    assert_eq!(world.state(&reference).await.status(), Status::Funded, "all of it is applied");
+    assert_eq!(count(&world, "select count(*) from chain.event where kind = 'token_mint'").await, 1);
+    world.sound().await;
 }
