@@ -89,6 +89,7 @@ fn doors() -> Doors {
         .add(routes!(v1::reads::trace))
         .add(routes!(v1::reads::suspense))
         .add(routes!(v1::reads::candidates))
+        .add(routes!(v1::suspense::clear))
         .add(routes!(v1::reads::failures))
         .add(routes!(v1::breaks::breaks))
         .add(routes!(v1::reads::events))

@@ -75,6 +75,7 @@ pub(super) const RIGHTS: &[Row] = &[
     ("GET",   "/v1/escrows/{reference}/trace",          ALL),
     ("GET",   "/v1/suspense",                           STAFF),
     ("GET",   "/v1/suspense/{id}/candidates",           STAFF),
+    ("POST",  "/v1/suspense/{id}:{verb}",               Roles(&[Operator, Finance, Approver])),
     ("GET",   "/v1/failures",                           STAFF),
     ("GET",   "/v1/breaks",                             STAFF),
     ("GET",   "/v1/events",                             STAFF),

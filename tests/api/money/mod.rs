@@ -2,6 +2,7 @@
 
 mod reports;
 mod rules;
+mod suspense;
 
 use amana_gateway::people::Role;
 use amana_gateway::worker;

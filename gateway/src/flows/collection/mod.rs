@@ -17,6 +17,7 @@
 //! by name, amount, a masked number or a near miss.
 //! Absent: reading the rail's wire (adapters) and storing the raw bytes (`inbox`).
 
+pub mod clearing;
 pub mod prompt;
 pub mod rail;
 pub mod reversed;

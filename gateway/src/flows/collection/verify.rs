@@ -149,7 +149,12 @@ pub(super) async fn dispute(
 }
 
 /// The payment as it was heard, from what is kept of it.
-async fn as_heard(tx: &mut Tx, app: &App, external: &ExternalRef, known: &rows::Known) -> Result<C2b> {
+pub(super) async fn as_heard(
+    tx: &mut Tx,
+    app: &App,
+    external: &ExternalRef,
+    known: &rows::Known,
+) -> Result<C2b> {
     let money = Money::new(app.config.book.asset(), known.amount);
     Ok(C2b {
         receipt: external.id.clone(),

@@ -8,3 +8,4 @@ pub(super) mod money;
 pub(super) mod proofs;
 pub(super) mod reads;
 pub(super) mod statements;
+pub(super) mod suspense;

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::error::{Code, Refusal};
 use crate::events;
+use crate::flows::collection::clearing;
 use crate::http::Shared;
 use crate::http::api::escrow::concerning;
 use crate::http::body::{Part, Query};
@@ -40,6 +41,8 @@ pub(crate) struct EventView {
 pub(crate) struct Candidates {
     /// Ten at most.
     data: Vec<Candidate>,
+    /// The escrow that somebody proposed, for another one to decide.
+    proposed: Option<String>,
 }
 
 /// Tells the whole story of an escrow: steps, ledger transfers, chain transactions, receipts, and whether
@@ -80,7 +83,8 @@ pub(in crate::http) async fn candidates(
     let id = id.parse().map_err(|_| missing())?;
     let mut tx = app.db.begin().await?;
     let data = recon::candidates(&mut tx, &app, id).await?.ok_or_else(missing)?;
-    Ok(Json(Candidates { data }))
+    let proposed = clearing::proposed(&mut tx, id).await?;
+    Ok(Json(Candidates { data, proposed }))
 }
 
 /// Lists what failed and what to do about it, newest first.

@@ -1,5 +1,7 @@
 //! Rows of `flow.collection`: what rails brought in.
 
+pub mod clearing;
+
 use amana_ledger::id::{EscrowRef, ExternalRef};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
