@@ -52,7 +52,7 @@ impl Deployment {
         let mut said = String::new();
         let mut out = BufReader::new(child.stdout.as_mut().unwrap());
         // The last line of the welcome is the last log-in.
-        while !said.contains("demo-auditor") {
+        while !said.contains("demo-approver") {
             assert_ne!(out.read_line(&mut said).unwrap(), 0, "it ended: {said}");
         }
         Self { child, said }

@@ -26,12 +26,13 @@ pub struct LogIn {
 }
 
 /// Everybody.
-pub const LOG_INS: [LogIn; 5] = [
+pub const LOG_INS: [LogIn; 6] = [
     LogIn { role: Role::Employer, phone_number: "0700000001", password: "demo-employer" },
     LogIn { role: Role::Employee, phone_number: "0700000002", password: "demo-employee" },
     LogIn { role: Role::Operator, phone_number: "0700000003", password: "demo-operator" },
     LogIn { role: Role::Finance, phone_number: "0700000004", password: "demo-finance" },
     LogIn { role: Role::Auditor, phone_number: "0700000005", password: "demo-auditor" },
+    LogIn { role: Role::Approver, phone_number: "0700000006", password: "demo-approver" },
 ];
 
 /// Registers who is missing.

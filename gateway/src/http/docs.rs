@@ -96,6 +96,7 @@ pub(super) async fn style() -> Response {
         h2{margin-top:2rem;font-size:1rem}code{background:#8881;padding:.1em .3em}\
         td,th{padding:.1rem .8rem .1rem 0;vertical-align:top;text-align:left}\
         .number{text-align:right;font-variant-numeric:tabular-nums}.good{color:#070}.bad{color:#b00}\
+        .wide{max-width:none}.wide td{white-space:nowrap}\
         dt{float:left;clear:left;width:16rem}dd{font-variant-numeric:tabular-nums}";
     ([(CONTENT_TYPE, "text/css")], CSS).into_response()
 }

@@ -92,7 +92,8 @@ fn reasons(lost: &Lost, typed: Option<&str>, open: &Open) -> Vec<Reason> {
     let mut because = |why: String, points| reasons.push(Reason { why, points });
     if let Some(slips) = typed.map(|typed| slips(typed, &open.reference)).filter(|slips| *slips <= SLIPS) {
         let points = REFERENCE - A_SLIP * u32::try_from(slips).unwrap_or(0);
-        because(format!("what was typed is {slips} slips away from its reference"), points);
+        let plural = if slips == 1 { "slip" } else { "slips" };
+        because(format!("what was typed is {slips} {plural} away from its reference"), points);
     }
     if lost.payer == Some(open.employer) {
         because("it came from the employer's number".into(), 25);

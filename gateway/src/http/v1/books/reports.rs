@@ -236,38 +236,48 @@ fn show_csv(report: &Report, _: &Ask, next: Option<String>) -> Response {
     (headers, out).into_response()
 }
 
+/// For people: seconds are enough of a time, and both ends of an id.
 fn show_html(report: &Report, _: &Ask, next: Option<String>) -> Response {
-    let (asset, title) = (report.asset(), report.name.title());
+    let asset = report.asset();
+    let (name, title) = (report.name.word().replace('-', " "), report.name.title());
     let mut out = format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>{}</title><link rel=stylesheet \
-         href=/docs.css><h1>{}</h1><p>{} in {}, ",
-        escape(title),
-        escape(title),
+        "<!doctype html><html lang=en><meta charset=utf-8><title>{name}</title>\
+         <link rel=stylesheet href=/docs.css><body class=wide><h1>{name}</h1><p>{title}.</p><p>{} in {}, ",
         escape(report.book.as_str()),
         asset.code()
     );
     // Writing to a String cannot fail; so for all below.
     if report.name.spans() {
-        let _ = write!(out, "from {} ", stamp(report.when.from));
+        let _ = write!(out, "from {} ", second(report.when.from));
     }
-    let _ =
-        write!(out, "as of {}, as known at {}.</p>", stamp(report.when.as_of), stamp(report.when.known_at));
+    let _ = write!(
+        out,
+        "as of {}, as known at {} (UTC).</p>",
+        second(report.when.as_of),
+        second(report.when.known_at)
+    );
     match report.agrees {
         Some(true) => out += "<p class=good>Everything agrees.</p>",
         Some(false) => out += "<p class=bad>Something does not agree.</p>",
         None => {}
     }
+    let is_number = |cell: &Cell| matches!(cell, Cell::Money(_) | Cell::Count(_));
     out += "<table><thead><tr>";
-    for (_, heading) in report.columns {
-        let _ = write!(out, "<th>{heading}</th>");
+    for (at, (_, heading)) in report.columns.iter().enumerate() {
+        let number = report.rows.iter().any(|row| is_number(&row[at]));
+        let _ = write!(out, "<th{}>{heading}</th>", if number { " class=number" } else { "" });
     }
     out += "</tr></thead><tbody>";
     for row in &report.rows {
-        let wrong = row.last() == Some(&Cell::Is(false));
-        out += if wrong { "<tr class=bad>" } else { "<tr>" };
-        for cell in row {
-            let class = if matches!(cell, Cell::Money(_) | Cell::Count(_)) { " class=number" } else { "" };
-            let _ = write!(out, "<td{class}>{}</td>", escape(&text(asset, cell)));
+        out += if row.last() == Some(&Cell::Is(false)) { "<tr class=bad>" } else { "<tr>" };
+        for (cell, (key, _)) in row.iter().zip(report.columns) {
+            let shown = match cell {
+                Cell::At(at) => second(*at),
+                Cell::Text(id) if *key == "transfer" => ends(id),
+                other => text(asset, other),
+            };
+            let class = if is_number(cell) { " class=number" } else { "" };
+            let _ = write!(out, "<td{class}>{}</td>", escape(&shown));
         }
         out += "</tr>";
     }
@@ -280,6 +290,17 @@ fn show_html(report: &Report, _: &Ask, next: Option<String>) -> Response {
         out += "<p>There is more: ask for a larger limit, or for JSON, which is paged.</p>";
     }
     ([(CONTENT_TYPE, "text/html; charset=utf-8")], out).into_response()
+}
+
+fn second(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn ends(id: &str) -> String {
+    match (id.get(..8), id.get(id.len().saturating_sub(4)..)) {
+        (Some(begin), Some(end)) => format!("{begin}…{end}"),
+        _ => id.to_owned(),
+    }
 }
 
 fn show_camt(report: &Report, ask: &Ask, _: Option<String>) -> Response {
