@@ -109,7 +109,7 @@ async fn every_report_of_random_months_ties() {
         let whole = (ground.clock.now() - begin).num_hours().unsigned_abs();
         let mut conn = ground.db.app.acquire().await.unwrap();
         for round in 0..12 {
-            let mut instant = || begin + TimeDelta::hours(i64::try_from(dice.below(whole)).unwrap());
+            let instant = || begin + TimeDelta::hours(i64::try_from(dice.below(whole)).unwrap());
             let (mut from, mut to, mut known_at) = (instant(), instant(), instant());
             if round == 0 {
                 (from, to, known_at) = (begin, ground.clock.now() + TimeDelta::days(2), ground.clock.now());

@@ -18,6 +18,8 @@ use crate::reports::{Cell, Report};
 const NAMESPACE: &str = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08";
 
 type Xml = Writer<Vec<u8>>;
+/// What stands in an element.
+type Content<'a> = Box<dyn FnOnce(&mut Xml) -> io::Result<()> + 'a>;
 
 /// The whole document; `None` for a report that is no statement of an account.
 pub(super) fn statement(report: &Report, account: &Account, now: DateTime<Utc>) -> Option<String> {
@@ -136,7 +138,7 @@ fn text(xml: &mut Xml, name: &str, content: &str) -> io::Result<()> {
 /// Elements one in the other, and what stands in the innermost.
 fn group(xml: &mut Xml, names: &[&str], content: impl FnOnce(&mut Xml) -> io::Result<()>) -> io::Result<()> {
     let Some((first, rest)) = names.split_first() else { return content(xml) };
-    let inner: Box<dyn FnOnce(&mut Xml) -> io::Result<()> + '_> = Box::new(content);
+    let inner: Content<'_> = Box::new(content);
     within(xml.create_element(*first), |xml| group(xml, rest, inner))
 }
 
