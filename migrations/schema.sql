@@ -203,6 +203,26 @@ CREATE INDEX event_subject ON event.event USING btree (subject, no);
 grant insert, select on event.event to amana_app;
 grant select on event.event to amana_reader;
 
+create table flow.clearing (
+    id uuid not null,
+    collection uuid not null,
+    escrow text not null,
+    reason privacy.sealed not null,
+    maker uuid not null,
+    made_at timestamp with time zone not null,
+    checker uuid,
+    decided_at timestamp with time zone,
+    verdict text,
+    constraint clearing_pkey PRIMARY KEY (id),
+    constraint clearing_collection_fkey FOREIGN KEY (collection) REFERENCES flow.collection(id),
+    constraint clearing_escrow_fkey FOREIGN KEY (escrow) REFERENCES flow.escrow(reference),
+    constraint clearing_decided CHECK ((((verdict IS NULL) = (checker IS NULL)) AND ((verdict IS NULL) = (decided_at IS NULL)))),
+    constraint clearing_four_eyes CHECK ((checker <> maker)),
+    constraint clearing_verdict CHECK ((verdict = ANY (ARRAY['approved'::text, 'rejected'::text])))
+);
+CREATE UNIQUE INDEX clearing_open ON flow.clearing USING btree (collection) WHERE (verdict IS NULL);
+grant insert, select, update on flow.clearing to amana_app;
+
 create table flow.collection (
     id uuid not null,
     provider text not null,
