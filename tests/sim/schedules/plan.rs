@@ -221,7 +221,8 @@ impl Plan {
     }
 
     /// Of a funded escrow, of which the payer gets so much back: a right for each order in which the deposits
-    /// may have been booked, as they go back in that order.
+    /// may have been booked, and for each in which they may go back, which is another one where several were
+    /// booked in the same instant.
     fn funded(
         &self,
         state: EscrowState,
@@ -230,14 +231,28 @@ impl Plan {
     ) -> Rights {
         let came = self.parts.len() - usize::from(self.late);
         let mut rights = Vec::new();
-        for order in orders(&self.parts[..came]) {
-            let mut refunds: Vec<i64> = self.parts[came..].to_vec();
-            let (mut room, mut back) = (self.amount, self.amount - to_payee - fee);
-            for part in order {
-                let within = part.min(room);
+        let booked = orders(&self.parts[..came]).into_iter().map(|order| {
+            let mut room = self.amount;
+            let within: Vec<i64> = order
+                .iter()
+                .map(|part| {
+                    let within = (*part).min(room);
+                    room -= within;
+                    within
+                })
+                .collect();
+            let over: Vec<i64> = order.iter().zip(&within).map(|(part, within)| part - within).collect();
+            (within, over)
+        });
+        let both = booked
+            .flat_map(|(within, over)| orders(&within).into_iter().map(move |order| (order, over.clone())));
+        for (order, over) in both {
+            let mut refunds: Vec<i64> = [&self.parts[came..], &over[..]].concat();
+            let mut back = self.amount - to_payee - fee;
+            for within in order {
                 let again = within.min(back);
-                (room, back) = (room - within, back - again);
-                refunds.extend([part - within, again]);
+                back -= again;
+                refunds.push(again);
             }
             let mut events = events.to_vec();
             events.push(("funded", i64::try_from(came).unwrap()));
