@@ -303,5 +303,8 @@ async fn what_was_taken_back_is_not_sent_back_too() {
     let ask = Ask { when, account: None, after: None, limit: 100 };
     let tied = reports::make(&world.app, Name::TieOut, &ask).await.unwrap();
     assert_eq!(tied.agrees, Some(true), "{:?}", tied.rows);
+    let owed = reports::make(&world.app, Name::ReceivablesAgeing, &ask).await.unwrap();
+    let ages: Vec<i128> = owed.totals.iter().map(|total| total.2).collect();
+    assert_eq!(ages, [300_000, 300_000, 0, 0, 0, 0], "{owed:?}");
     world.sound().await;
 }

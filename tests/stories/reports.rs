@@ -70,7 +70,7 @@ async fn the_reports_of_the_weeks_tie() {
         let escrows = report(&world, Name::Escrows, when).await;
         let held = trial.rows.iter().filter(|row| beginning(row).starts_with("escrow:"));
         assert_eq!(total(&escrows, "held"), held.map(|row| amounts(row)[3]).sum::<i128>());
-        for name in [Name::SuspenseAgeing, Name::EmployersAgeing] {
+        for name in [Name::SuspenseAgeing, Name::EmployersAgeing, Name::ReceivablesAgeing] {
             let ageing = report(&world, name, when).await;
             assert_eq!(ageing.agrees, Some(true), "{ageing:?}");
         }

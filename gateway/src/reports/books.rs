@@ -263,8 +263,7 @@ const AGEING: &[Column] = &[
 ];
 
 /// How old what stands on accounts is, if what came first went first: the youngest money is what came last.
-pub(super) async fn ageing(tx: &mut Tx, app: &App, name: Name, ask: &Ask) -> Result<Report> {
-    let kind = if name == Name::SuspenseAgeing { Kind::SuspenseMpesa } else { Kind::Employer };
+pub(super) async fn ageing(tx: &mut Tx, app: &App, (name, kind): (Name, Kind), ask: &Ask) -> Result<Report> {
     let mut report = Report::new(name, app, ask, AGEING);
     let When { as_of, known_at, .. } = ask.when;
     let now = standings(tx, app, as_of, known_at).await?;

@@ -11,7 +11,7 @@ mod tie_out;
 use std::fmt;
 use std::str::FromStr;
 
-use amana_ledger::chart::{Account, BookId};
+use amana_ledger::chart::{Account, BookId, Kind};
 use amana_ledger::money::Asset;
 use chrono::{DateTime, Utc};
 
@@ -32,6 +32,7 @@ pub enum Name {
     Float,
     SuspenseAgeing,
     EmployersAgeing,
+    ReceivablesAgeing,
     Escrows,
     Payouts,
     TieOut,
@@ -39,7 +40,7 @@ pub enum Name {
 
 impl Name {
     /// Every report.
-    pub const ALL: [Name; 12] = [
+    pub const ALL: [Name; 13] = [
         Name::TrialBalance,
         Name::Journal,
         Name::Statement,
@@ -49,6 +50,7 @@ impl Name {
         Name::Float,
         Name::SuspenseAgeing,
         Name::EmployersAgeing,
+        Name::ReceivablesAgeing,
         Name::Escrows,
         Name::Payouts,
         Name::TieOut,
@@ -67,6 +69,7 @@ impl Name {
             Name::Float => "float",
             Name::SuspenseAgeing => "suspense-ageing",
             Name::EmployersAgeing => "employers-ageing",
+            Name::ReceivablesAgeing => "receivables-ageing",
             Name::Escrows => "escrows",
             Name::Payouts => "payouts",
             Name::TieOut => "tie-out",
@@ -90,6 +93,7 @@ impl Name {
             Name::EmployersAgeing => {
                 "How long employers' own money has waited, the oldest counted as gone first"
             }
+            Name::ReceivablesAgeing => "How long we have been owed money, the oldest counted as paid first",
             Name::Escrows => "Every escrow, and what the ledger holds for it",
             Name::Payouts => "Every payout, and what became of it",
             Name::TieOut => {
@@ -258,7 +262,9 @@ pub async fn make(app: &App, name: Name, ask: &Ask) -> Result<Report> {
         Name::IncomeStatement => books::income_statement(tx, app, ask).await,
         Name::Changes => books::changes(tx, app, ask).await,
         Name::Float => books::float(tx, app, ask).await,
-        Name::SuspenseAgeing | Name::EmployersAgeing => books::ageing(tx, app, name, ask).await,
+        Name::SuspenseAgeing => books::ageing(tx, app, (name, Kind::SuspenseMpesa), ask).await,
+        Name::EmployersAgeing => books::ageing(tx, app, (name, Kind::Employer), ask).await,
+        Name::ReceivablesAgeing => books::ageing(tx, app, (name, Kind::Receivable), ask).await,
         Name::Escrows => registers::escrows(tx, app, ask).await,
         Name::Payouts => registers::payouts(tx, app, ask).await,
         Name::TieOut => tie_out::tie_out(tx, app, ask, chain).await,

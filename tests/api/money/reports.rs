@@ -17,7 +17,7 @@ async fn reports_are_tables_for_programs_and_people() {
     let list = api.get("/v1/reports", &auditor).await.ok(200);
     let names: Vec<&str> =
         list["data"].as_array().unwrap().iter().filter_map(|one| one["report"].as_str()).collect();
-    assert_eq!(names.len(), 12);
+    assert_eq!(names.len(), 13);
     for name in &names {
         let path = format!("/v1/reports/{name}?account=float:intersend");
         api.get(&path, &employer).await.problem(403, "forbidden");
